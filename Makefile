@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# make, make test, make bench, make install DESTDIR=, make clean; V=1 shows the
+# commands, DEV=1 turns warnings into errors, SAN=1 builds with ASan and UBSan.
+
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+CLANG ?= clang
+BPFTOOL ?= $(firstword $(shell command -v bpftool 2>/dev/null) /usr/sbin/bpftool)
+PKG_CONFIG ?= pkg-config
+INSTALL ?= install
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/sbin
+MANDIR ?= $(PREFIX)/share/man
+COMPDIR ?= $(PREFIX)/share/bash-completion/completions
+BUILD ?= build
+
+ifeq ($(V),1)
+Q =
+say = @:
+else
+Q = @
+say = @printf '  %-8s%s\n'
+endif
+
+CFLAGS ?= -O2 -g
+CPPFLAGS += -I. -I$(BUILD) -D_GNU_SOURCE
+WARN = -Wall -Wextra -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter
+ifeq ($(DEV),1)
+WARN += -Werror -Wshadow -Wpointer-arith -Wvla
+endif
+ifeq ($(SAN),1)
+CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+LDFLAGS += -fsanitize=address,undefined
+endif
+LIBS := $(shell $(PKG_CONFIG) --libs libbpf libxdp 2>/dev/null || echo -lxdp -lbpf) -lelf -lz
+
+# The BPF side sees the target's uapi headers; clang's bpf target knows no architecture.
+MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
+BPF_CFLAGS = -O2 -g -target bpf -mcpu=v3 -Wall -Wno-unused-function -I. \
+	$(if $(MULTIARCH),-I/usr/include/$(MULTIARCH))
+BPF_WARN = $(if $(filter 1,$(DEV)),-Werror)
+
+SRC := $(wildcard src/*.c)
+OBJ := $(SRC:src/%.c=$(BUILD)/src/%.o)
+LIB := $(BUILD)/libpping.a
+SKEL := $(BUILD)/pping.skel.h
+UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+BPFTESTS := $(patsubst tests/bpf/%.c,$(BUILD)/bpf/%,$(wildcard tests/bpf/test_*.c))
+BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
+
+all: pping docs/pping.8 $(BUILD)/pping.bash
+
+pping: $(BUILD)/pping.o $(LIB)
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS) -o $@
+
+$(BUILD)/pping.o: pping.c $(SKEL) | $(BUILD)/src
+	$(say) CC $<
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -MMD -MP -c $< -o $@
+
+$(BUILD)/src/%.o: src/%.c $(SKEL) | $(BUILD)/src
+	$(say) CC $<
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -MMD -MP -c $< -o $@
+
+$(LIB): $(OBJ)
+	$(say) AR $@
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/pping.bpf.o: pping_kern.c | $(BUILD)/src
+	$(say) BPF $@
+	$(Q)$(CLANG) $(BPF_CFLAGS) $(BPF_WARN) -MMD -MP -MF $(BUILD)/pping.bpf.d -c $< -o $@
+	$(Q)llvm-strip -g $@ 2>/dev/null || llvm-strip-14 -g $@ 2>/dev/null || true
+
+$(SKEL): $(BUILD)/pping.bpf.o
+	$(say) SKEL $@
+	$(Q)$(BPFTOOL) gen skeleton $< name pping_kern > $@
+
+$(BUILD)/src $(BUILD)/unit $(BUILD)/bpf $(BUILD)/bench:
+	$(Q)mkdir -p $@
+
+# The man page's OPTIONS and the completion come out of the program's option table.
+docs/pping.8: docs/pping.8.in pping
+	$(say) MAN $@
+	$(Q)./pping --print-man | awk 'FNR == NR { table = table $$0 "\n"; next } \
+		/^@OPTIONS@$$/ { printf "%s", table; next } { print }' - docs/pping.8.in > $@
+
+$(BUILD)/pping.bash: pping
+	$(say) COMP $@
+	$(Q)./pping --print-completion > $@
+
+# --- tests -------------------------------------------------------------------
+$(BUILD)/unit/%: tests/unit/%.c tests/unit/test.h $(LIB) | $(BUILD)/unit
+	$(say) TEST $@
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(WARN) -MMD -MP -MF $@.d $< $(LIB) $(LIBS) -o $@
+
+$(BUILD)/bpf/%: tests/bpf/%.c $(LIB) $(SKEL) | $(BUILD)/bpf
+	$(say) TEST $@
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(WARN) -MMD -MP -MF $@.d $< $(LIB) $(LIBS) -o $@
+
+$(BUILD)/bench/%: tests/bench/%.c $(LIB) $(SKEL) | $(BUILD)/bench
+	$(say) BENCH $@
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(WARN) -MMD -MP -MF $@.d $< $(LIB) $(LIBS) -o $@
+
+unit-tests: $(UNIT)
+bpf-tests: $(BPFTESTS)
+
+test: all unit-tests bpf-tests
+	$(Q)tests/run
+
+bench: all $(BENCHES)
+	$(Q)tests/bench/run
+
+# --- install -----------------------------------------------------------------
+install: all
+	$(Q)$(INSTALL) -D -m 755 pping $(DESTDIR)$(BINDIR)/pping
+	$(Q)$(INSTALL) -D -m 644 docs/pping.8 $(DESTDIR)$(MANDIR)/man8/pping.8
+	$(Q)$(INSTALL) -D -m 644 $(BUILD)/pping.bash $(DESTDIR)$(COMPDIR)/pping
+
+clean:
+	$(Q)rm -rf $(BUILD) pping docs/pping.8 compile_commands.json
+
+format:
+	$(Q)clang-format -i $$(git ls-files '*.c' '*.h')
+
+compile_commands.json: Makefile
+	$(Q)command -v bear >/dev/null && bear -- $(MAKE) -B all >/dev/null
+
+-include $(wildcard $(BUILD)/*.d $(BUILD)/src/*.d $(BUILD)/unit/*.d $(BUILD)/bpf/*.d $(BUILD)/bench/*.d)
+
+.PHONY: all test bench install clean format unit-tests bpf-tests

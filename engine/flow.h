@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Flows: their key, their direction, how they open and close.
+ *
+ * One entry holds both directions. A direction is numbered by the endpoint that
+ * sends it; endpoint 0 is the one with the lower address (then port). A flow is
+ * announced when its second direction is first seen, and closed by an RST or
+ * when both directions have sent a FIN; the closed entry stays for
+ * PPING_CLOSED_LINGER seconds so that stragglers don't open it anew.
+ */
+#ifndef ENGINE_FLOW_H
+#define ENGINE_FLOW_H
+
+#include "engine/packet.h"
+
+/* The bit of direction d in a pair of state or local bits. */
+#define FLOW_BIT(bit, d) ((bit) << (d))
+
+/* Serial arithmetic of RFC 7323 section 5.3 (RFC 1982): is id newer than than? */
+static __always_inline int flow_id_newer(__u8 protocol, __u32 id, __u32 than)
+{
+	if (protocol == IPPROTO_TCP)
+		return (__s32)(id - than) > 0;
+	return (__s16)(id - than) > 0; /* ICMP counts in 16 bits */
+}
+
+/*
+ * NH: universal under a random key, 64 bits of 10 words (J. Black et al., UMAC,
+ * CRYPTO 1999; RFC 4418 section 5.2). Two different tuples meet with a
+ * probability of 2^-32 a lane whoever chose them, as long as the key is secret.
+ */
+static __always_inline __u64 flow_nh(const __u32 *key, const __u32 *word)
+{
+	__u64 sum = 0;
+
+	for (int i = 0; i < 10; i += 2)
+		sum += (__u64)(__u32)(word[i] + key[i]) * (__u32)(word[i + 1] + key[i + 1]);
+	return sum;
+}
+
+/* Both endpoints have one address: ports decide, and a host that pings itself replies in direction 1. */
+static __always_inline __u32 flow_same_address(const struct packet *p)
+{
+	if (p->sport != p->dport)
+		return p->sport > p->dport;
+	return !(p->flags & PACKET_ID) && p->protocol != IPPROTO_TCP;
+}
+
+static __always_inline __u32 flow_ports(const struct packet *p, __u32 dir)
+{
+	return dir ? (__u32)p->sport << 16 | p->dport : (__u32)p->dport << 16 | p->sport;
+}
+
+static __always_inline __u32 flow_key_ipv4(const struct packet *p, struct pping_flow_key *key)
+{
+	__u32 s = p->saddr.w[3], d = p->daddr.w[3];
+	__u32 dir = s != d ? s > d : flow_same_address(p);
+
+	key->a = dir ? (__u64)s << 32 | d : (__u64)d << 32 | s;
+	key->b = (__u64)p->protocol << 32 | flow_ports(p, dir);
+	return dir;
+}
+
+static __always_inline __u32 flow_key_ipv6(const struct packet *p, struct pping_flow_key *key)
+{
+	__u32 words[10];
+	__u32 dir = p->saddr.q[0] != p->daddr.q[0]   ? p->saddr.q[0] > p->daddr.q[0]
+		    : p->saddr.q[1] != p->daddr.q[1] ? p->saddr.q[1] > p->daddr.q[1]
+						     : flow_same_address(p);
+
+	for (int i = 0; i < 4; i++) {
+		words[i] = dir ? p->daddr.w[i] : p->saddr.w[i];
+		words[4 + i] = dir ? p->saddr.w[i] : p->daddr.w[i];
+	}
+	words[8] = flow_ports(p, dir);
+	words[9] = p->protocol;
+	key->a = flow_nh((const __u32 *)config.nh_key[0], words);
+	key->b = flow_nh((const __u32 *)config.nh_key[1], words) | 1ULL << 63;
+	return dir;
+}
+
+/* The direction that sent the packet is the result: 0 or 1. */
+static __always_inline __u32 flow_key(const struct packet *p, struct pping_flow_key *key)
+{
+	return p->ip_version == 4 ? flow_key_ipv4(p, key) : flow_key_ipv6(p, key);
+}
+
+static __always_inline __u32 flow_tag(const struct pping_flow_key *key)
+{
+	return (key->a ^ key->b) * 0x9e3779b97f4a7c15ULL >> 32;
+}
+
+/* Entries are recycled under a reader's feet: is it still the flow we looked up? */
+static __always_inline int flow_is(const struct pping_flow *f, const struct pping_flow_key *key)
+{
+	return f->tag == flow_tag(key);
+}
+
+static __always_inline __u32 flow_opener(const struct pping_flow *f)
+{
+	return f->state & PPING_STATE_OPENER ? 1 : 0;
+}
+
+/* Adds bits to the state; the state before, so that one of several CPUs sees the change. */
+static __always_inline __u32 flow_mark(struct pping_flow *f, __u32 bits)
+{
+	return __sync_fetch_and_or(&f->state, bits);
+}
+
+/* Seconds (epochs) after which an entry that carries nothing is of no use any more. */
+static __always_inline __u32 flow_timeout(const struct pping_flow *f)
+{
+	if (f->state & PPING_STATE_CLOSED)
+		return PPING_CLOSED_LINGER;
+	if (!(f->state & PPING_STATE_REPLIED))
+		return PPING_UNANSWERED_TIMEOUT;
+	return f->protocol == IPPROTO_TCP ? PPING_IDLE_TIMEOUT : PPING_ICMP_TIMEOUT;
+}
+
+/* Epochs wrap after 136 years of ticks; an entry touched in this very tick has age 0. */
+static __always_inline int flow_expired(const struct pping_flow *f, __u32 epoch)
+{
+	return (__s32)(epoch - f->epoch) > (__s32)flow_timeout(f);
+}
+
+/* Names the flow from a packet that endpoint src sent. */
+static __always_inline void flow_name(const struct pping_flow *f, __u32 src,
+				      struct pping_tuple *tuple)
+{
+	src &= 1;
+	tuple->saddr = f->dir[src].addr;
+	tuple->daddr = f->dir[!src].addr;
+	tuple->sport = f->port[src];
+	tuple->dport = f->port[!src];
+	tuple->protocol = f->protocol;
+	tuple->ip_version = f->ip_version;
+}
+
+/*
+ * A flow event. The flow is named from the reply that made it known, for its
+ * whole life: its source is the endpoint that did not open it.
+ */
+static __always_inline void flow_describe(const struct pping_flow *f, struct pping_event *e,
+					  enum pping_flow_event event, enum pping_reason reason,
+					  enum pping_trigger trigger)
+{
+	flow_name(f, !flow_opener(f), &e->flow);
+	e->type = PPING_EVENT_FLOW;
+	e->flow_event = event;
+	e->reason = reason;
+	e->triggered_by = trigger;
+}
+
+static __noinline void flow_announce(struct host *h, const struct pping_flow *f,
+				     enum pping_flow_event event, enum pping_reason reason,
+				     __u32 sender)
+{
+	struct pping_event e = {};
+
+	e.timestamp = host__now(h);
+	flow_describe(f, &e, event, reason,
+		      sender == flow_opener(f) ? PPING_TRIGGER_DEST : PPING_TRIGGER_SRC);
+	host__emit(h, &e);
+}
+
+/* A new entry for the flow of p, sent by endpoint dir; NULL if there is no room. */
+static __noinline struct pping_flow *flow_open(struct host *h, const struct packet *p,
+					       const struct pping_flow_key *key, __u32 dir)
+{
+	struct pping_flow init = {};
+	struct pping_flow *f;
+
+	init.state = (dir ? PPING_STATE_OPENER : 0) |
+		     (p->flags & PACKET_SYN ? 0 : PPING_STATE_ESTABLISHED);
+	if ((p->flags & (PACKET_SYN | PACKET_ACK)) == PACKET_SYN) {
+		init.state |= PPING_STATE_SYN;
+		init.isn = p->seq;
+	}
+	init.epoch = host__epoch(h);
+	init.port[0] = dir ? p->dport : p->sport;
+	init.port[1] = dir ? p->sport : p->dport;
+	init.dir[0].addr = dir ? p->daddr : p->saddr;
+	init.dir[1].addr = dir ? p->saddr : p->daddr;
+	init.protocol = p->protocol;
+	init.ip_version = p->ip_version;
+	init.tag = flow_tag(key);
+	f = host__flow_create(h, key, &init);
+	if (!f)
+		host__count(h, PPING_COUNT_FLOWS_FAILED);
+	return f;
+}
+
+/* Only a packet that can begin or continue a flow makes an entry: the last words of a closed one don't. */
+static __always_inline int flow_may_open(const struct packet *p)
+{
+	return (p->flags & (PACKET_ID | PACKET_DATA | PACKET_ECHO)) &&
+	       !(p->flags & (PACKET_FIN | PACKET_RST)) &&
+	       (p->protocol == IPPROTO_TCP ? p->flags & PACKET_ID : 1);
+}
+
+/* The first packet in the other direction: announce the flow, once. */
+static __noinline void flow_reply(struct host *h, struct pping_flow *f, const struct packet *p,
+				  __u32 dir)
+{
+	enum pping_reason reason = !(p->flags & PACKET_SYN) ? PPING_REASON_FIRST_PACKET
+				   : p->flags & PACKET_ACK  ? PPING_REASON_SYN_ACK
+							    : PPING_REASON_SYN;
+
+	if (flow_mark(f, PPING_STATE_REPLIED) & PPING_STATE_REPLIED)
+		return;
+	host__count(h, PPING_COUNT_FLOWS_OPENED);
+	flow_announce(h, f, PPING_FLOW_OPENING, reason, dir);
+}
+
+/* Once: whoever sets the bit announces it. */
+static __noinline void flow_close(struct host *h, struct pping_flow *f, enum pping_reason reason,
+				  __u32 sender)
+{
+	__u32 before = flow_mark(f, PPING_STATE_CLOSED);
+
+	if (before & PPING_STATE_CLOSED)
+		return;
+	f->epoch = host__epoch(h);
+	if (!(before & PPING_STATE_REPLIED))
+		return;
+	host__count(h, PPING_COUNT_FLOWS_CLOSED);
+	flow_announce(h, f, PPING_FLOW_CLOSING, reason, sender);
+}
+
+static __always_inline void flow_finish(struct host *h, struct pping_flow *f,
+					const struct packet *p, __u32 dir)
+{
+	if (p->flags & PACKET_RST) {
+		flow_close(h, f, PPING_REASON_RST, dir);
+	} else if (p->flags & PACKET_FIN) {
+		__u32 both = PPING_STATE_FIN | PPING_STATE_FIN << 1;
+		__u32 mine = FLOW_BIT(PPING_STATE_FIN, dir);
+
+		if (((flow_mark(f, mine) | mine) & both) == both)
+			flow_close(h, f, PPING_REASON_FIN, dir);
+	}
+}
+
+/*
+ * Does p begin a new connection on the tuple of f? A SYN does, unless it repeats
+ * the one that opened f; so does anything that can open a flow once f has been
+ * closed for longer than stragglers live, and a SYN-ACK for a closed flow, whose
+ * SYN went another way.
+ */
+static __always_inline int flow_is_reused(const struct pping_flow *f, const struct packet *p,
+					  __u32 dir, __u32 epoch)
+{
+	__u32 state = f->state;
+
+	if (p->flags & (PACKET_FIN | PACKET_RST))
+		return 0;
+	if (!(p->flags & PACKET_SYN))
+		return state & PPING_STATE_CLOSED && flow_expired(f, epoch);
+	if (state & PPING_STATE_CLOSED)
+		return 1;
+	if (p->flags & PACKET_ACK)
+		return 0;
+	if (state & PPING_STATE_SYN && dir == flow_opener(f))
+		return f->isn != p->seq;
+	return !!(state & PPING_STATE_ESTABLISHED); /* else both open at once */
+}
+
+/* Removes the entry of a tuple that begins anew; a flow still open is announced as closed by the SYN. */
+static __noinline void flow_replace(struct host *h, struct pping_flow *f, const struct packet *p,
+				    const struct pping_flow_key *key, __u32 dir)
+{
+	flow_close(h, f, PPING_REASON_SYN, dir);
+	if (!host__flow_delete(h, key))
+		host__count(h, PPING_COUNT_FLOWS_REMOVED);
+}
+
+#endif /* ENGINE_FLOW_H */

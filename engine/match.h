@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * When a packet is an RTT.
+ *
+ * A direction's identifier (TSval, echo sequence number) is stamped if it is
+ * newer than all the direction has shown, in any packet, and the packet carries
+ * data; the first packet back that echoes it makes the RTT (RFC 7323 section 4).
+ * Up to four outstanding identifiers stand in the flow's entry, more spill into
+ * a fixed set-associative table.
+ *
+ * Sampling goes in rounds: a round begins with a stamp at least the sampling
+ * interval after the last round's, up to four identifiers are stamped in it, and
+ * its first answer is its one sample.
+ *
+ * Invariants: an identifier is stamped once and answered once, however many CPUs
+ * handle its packets: `shown` and the slots change by compare-and-exchange only.
+ */
+#ifndef ENGINE_MATCH_H
+#define ENGINE_MATCH_H
+
+#include "engine/flow.h"
+
+/* --- time in 16 ns units -------------------------------------------------------- */
+
+/* A slot's word; never 0, which is a free slot. */
+static __always_inline __u64 match_word(__u32 id, __u64 now)
+{
+	__u64 word = (__u64)id << 32 | (__u32)(now >> PPING_TIME_SHIFT);
+
+	return word ? word : 1;
+}
+
+/* Nanoseconds since a word was stamped: right for 68 s. */
+static __always_inline __u64 match_age(__u64 word, __u64 now)
+{
+	__u32 units = (__u32)(now >> PPING_TIME_SHIFT) - (__u32)word;
+
+	return ((__u64)units << PPING_TIME_SHIFT) + (now & ((1 << PPING_TIME_SHIFT) - 1));
+}
+
+/* --- a direction's minimum and smoothed RTT ------------------------------------- */
+
+#define MATCH_SRTT_BITS 28
+#define MATCH_SRTT_SHIFT 8 /* in units of 256 ns */
+
+static __always_inline __u64 match_min_rtt(__u64 rtts)
+{
+	return rtts >> MATCH_SRTT_BITS;
+}
+
+static __always_inline __u64 match_smoothed_rtt(__u64 rtts)
+{
+	return (rtts & ((1ULL << MATCH_SRTT_BITS) - 1)) << MATCH_SRTT_SHIFT;
+}
+
+/* rtt is at most PPING_MAX_RTT_NS, which fits both fields. RFC 6298 section 2 with alpha 1/8. */
+static __always_inline __u64 match_add_rtt(__u64 rtts, __u64 rtt)
+{
+	__u64 min = match_min_rtt(rtts), smoothed = match_smoothed_rtt(rtts);
+
+	if (!rtts)
+		min = smoothed = rtt;
+	else
+		smoothed = smoothed - smoothed / 8 + rtt / 8;
+	if (rtt < min)
+		min = rtt;
+	smoothed >>= MATCH_SRTT_SHIFT;
+	/* 0 is "no RTT yet": a first RTT of 0 ns is kept as a smoothed one of 256 */
+	return min << MATCH_SRTT_BITS | (smoothed ? smoothed : 1);
+}
+
+/* --- sampling ------------------------------------------------------------------- */
+
+/* struct pping_direction's round: {first stamp in 16 ns units : 56, number : 4, done : 1, stamps : 3} */
+#define MATCH_ROUND_STAMPS 7ULL
+#define MATCH_ROUND_DONE 8ULL
+#define MATCH_ROUND_NUMBER_SHIFT 4
+#define MATCH_ROUND_TIME_SHIFT 8
+#define MATCH_NO_SLOT PPING_SLOTS
+
+static __always_inline __u32 match_round_number(__u64 round)
+{
+	return round >> MATCH_ROUND_NUMBER_SHIFT & 15;
+}
+
+static __always_inline __u64 match_interval(const struct pping_direction *d)
+{
+	__u64 rtts = d->rtts, rtt;
+
+	if (!config.rtt_rate || !rtts)
+		return config.rate_limit_ns;
+	rtt = config.use_srtt ? match_smoothed_rtt(rtts) : match_min_rtt(rtts);
+	/* at most 2^36 ns and 2^30: shift before it overflows */
+	return (rtt >> PPING_TIME_SHIFT) * config.rtt_rate >> (PPING_RATE_SHIFT - PPING_TIME_SHIFT);
+}
+
+enum match_admission {
+	MATCH_SKIP, /* too soon, or the round has enough */
+	MATCH_FIRST, /* begins a round */
+	MATCH_MORE, /* another identifier of the round, in case the first gets no answer of its own */
+};
+
+/* *number is the round's that the identifier belongs to. */
+static __always_inline enum match_admission match_admit(struct pping_direction *d, __u64 now,
+							__u32 *number)
+{
+	__u64 units = now >> PPING_TIME_SHIFT, round = d->round, next;
+	__u64 interval = match_interval(d);
+
+	*number = match_round_number(round);
+	if (!interval)
+		return MATCH_FIRST;
+	if (!round || units - (round >> MATCH_ROUND_TIME_SHIFT) >= interval >> PPING_TIME_SHIFT) {
+		*number = (*number + 1) & 15;
+		next = units << MATCH_ROUND_TIME_SHIFT | *number << MATCH_ROUND_NUMBER_SHIFT | 1;
+		return __sync_val_compare_and_swap(&d->round, round, next) == round ? MATCH_FIRST
+										    : MATCH_SKIP;
+	}
+	if (round & MATCH_ROUND_DONE || (round & MATCH_ROUND_STAMPS) >= PPING_SLOTS)
+		return MATCH_SKIP;
+	return __sync_val_compare_and_swap(&d->round, round, round + 1) == round ? MATCH_MORE
+										 : MATCH_SKIP;
+}
+
+/* One sample a round: its other identifiers are void, and so are older ones, which nobody answers now. */
+static __always_inline void match_end_round(struct pping_flow *f, __u32 dir, __u32 number)
+{
+	struct pping_direction *d = &f->dir[dir & 1];
+	__u64 round = d->round;
+
+	if (!round)
+		return; /* unsampled */
+	if (match_round_number(round) == number)
+		__sync_fetch_and_or(&d->round, MATCH_ROUND_DONE);
+	for (int i = 0; i < PPING_SLOTS; i++) {
+		__u64 word = d->slot[i];
+
+		if (word && f->slot_round[dir & 1][i] == number)
+			__sync_val_compare_and_swap(&d->slot[i], word, 0);
+	}
+}
+
+/* --- the spill table -------------------------------------------------------------- */
+
+/* A spilled entry's time holds the number of its round in the top four bits. */
+#define MATCH_SPILL_ROUND_SHIFT 60
+#define MATCH_SPILL_TIME ((1ULL << MATCH_SPILL_ROUND_SHIFT) - 1)
+
+struct match_spill {
+	__u64 tag; /* of flow, direction and identifier; never 0 or PPING_SPILL_BUSY */
+	__u32 index;
+};
+
+static __always_inline struct match_spill match_spill_place(const struct pping_flow_key *key,
+							    __u32 dir, __u32 id)
+{
+	struct match_spill place;
+	__u64 x = (key->a ^ config.spill_seed[0]) * config.spill_seed[1];
+
+	x = (x ^ x >> 32 ^ key->b) * config.spill_seed[2];
+	x = (x ^ x >> 29 ^ ((__u64)id << 1 | dir)) * config.spill_seed[1];
+	x = (x ^ x >> 32) * config.spill_seed[2];
+	x ^= x >> 32;
+	place.index = x & (PPING_SPILL_BUCKETS - 1);
+	place.tag = x | 2; /* the bits below index's own are in it: same bucket, other tag */
+	return place;
+}
+
+/* A way to write to: a free one, else the oldest. */
+static __always_inline __u32 match_spill_choose(const struct pping_spill_bucket *b, __u64 *old)
+{
+	__u64 oldest = ~0ULL;
+	__u32 best = PPING_SPILL_WAYS;
+
+	for (__u32 i = 0; i < PPING_SPILL_WAYS; i++) {
+		__u64 tag = b->way[i].tag, time = b->way[i].time & MATCH_SPILL_TIME;
+
+		if (tag == PPING_SPILL_BUSY)
+			continue;
+		if (!tag)
+			time = 0;
+		if (time < oldest) {
+			oldest = time;
+			best = i;
+			*old = tag;
+		}
+	}
+	return best;
+}
+
+/*
+ * Writer: tag -> BUSY, time, tag. Reader: tag -> BUSY, time, 0. Whoever finds a
+ * way busy passes it over: nobody waits, and no time meets another's tag.
+ */
+static __noinline int match_spill_put(struct host *h, const struct pping_flow_key *key, __u32 dir,
+				      __u32 id, __u64 time)
+{
+	struct match_spill place = match_spill_place(key, dir, id);
+	struct pping_spill_bucket *b = host__spill_bucket(h, place.index);
+	struct pping_spill_entry *entry;
+	__u64 old = 0;
+	__u32 way;
+
+	if (!b)
+		return -1;
+	way = match_spill_choose(b, &old);
+	if (way >= PPING_SPILL_WAYS ||
+	    __sync_val_compare_and_swap(&b->way[way].tag, old, PPING_SPILL_BUSY) != old) {
+		host__count(h, PPING_COUNT_SPILL_BUSY);
+		return -1;
+	}
+	entry = &b->way[way];
+	if (old && (time & MATCH_SPILL_TIME) - (entry->time & MATCH_SPILL_TIME) < PPING_MAX_RTT_NS)
+		host__count(h, PPING_COUNT_SPILL_OVERWRITTEN);
+	entry->time = time;
+	__sync_lock_test_and_set(&entry->tag, place.tag);
+	return 0;
+}
+
+/* What was put for an identifier, which is then forgotten; 0 if it is not there. */
+static __noinline __u64 match_spill_take(struct host *h, const struct pping_flow_key *key,
+					 __u32 dir, __u32 id)
+{
+	struct match_spill place = match_spill_place(key, dir, id);
+	struct pping_spill_bucket *b = host__spill_bucket(h, place.index);
+	__u64 time;
+
+	if (!b)
+		return 0;
+	for (__u32 i = 0; i < PPING_SPILL_WAYS; i++) {
+		struct pping_spill_entry *entry = &b->way[i];
+
+		if (entry->tag != place.tag)
+			continue;
+		if (__sync_val_compare_and_swap(&entry->tag, place.tag, PPING_SPILL_BUSY) !=
+		    place.tag)
+			return 0; /* another CPU has the answer */
+		time = entry->time;
+		__sync_lock_test_and_set(&entry->tag, 0);
+		return time;
+	}
+	return 0;
+}
+
+/* --- stamping --------------------------------------------------------------------- */
+
+/*
+ * A slot to write to: a free one, one whose identifier is past answering (too
+ * old, or older than an answer that was seen). MATCH_NO_SLOT if all are wanted.
+ */
+static __always_inline __u32 match_free_slot(const struct pping_flow *f, __u32 dir, __u64 now)
+{
+	const struct pping_direction *d = &f->dir[dir & 1];
+	__u64 answered = f->answered[dir & 1];
+	__u32 best = MATCH_NO_SLOT;
+
+	for (__u32 i = 0; i < PPING_SLOTS; i++) {
+		__u64 word = d->slot[i];
+
+		if (!word)
+			return i;
+		if (match_age(word, now) > PPING_MAX_RTT_NS ||
+		    (answered && flow_id_newer(f->protocol, answered, word >> 32)))
+			best = i;
+	}
+	return best;
+}
+
+static __always_inline void match_remember(struct host *h, struct pping_flow *f,
+					   const struct pping_flow_key *key, __u32 dir, __u32 id,
+					   __u64 now)
+{
+	struct pping_direction *d = &f->dir[dir & 1];
+	enum match_admission admission;
+	__u32 number, slot;
+	__u64 word;
+
+	admission = match_admit(d, now, &number);
+	if (admission == MATCH_SKIP)
+		return;
+	slot = match_free_slot(f, dir, now);
+	if (slot < PPING_SLOTS) {
+		word = d->slot[slot];
+		f->slot_round[dir & 1][slot] = number;
+		if (__sync_val_compare_and_swap(&d->slot[slot], word, match_word(id, now)) != word)
+			return;
+	} else {
+		/* a round's other identifiers are only a precaution: not worth a place there */
+		if (admission == MATCH_MORE)
+			return;
+		now |= (__u64)number << MATCH_SPILL_ROUND_SHIFT;
+		if (match_spill_put(h, key, dir, id, now))
+			return;
+		if (!(f->state & FLOW_BIT(PPING_STATE_SPILLED, dir)))
+			flow_mark(f, FLOW_BIT(PPING_STATE_SPILLED, dir));
+	}
+	host__count(h, PPING_COUNT_STAMPED);
+}
+
+/* Does this host answer what direction dir sends? Asked once, the answer is kept with the flow. */
+static __always_inline int match_is_local(struct host *h, struct pping_flow *f, __u32 dir)
+{
+	__u8 generation = host__local_generation(h);
+	__u8 known = f->local_generation == generation ? f->local : 0;
+	__u8 knows = FLOW_BIT(PPING_LOCAL_KNOWN, dir), yes = FLOW_BIT(PPING_LOCAL_YES, dir);
+
+	if (!(known & knows)) {
+		known |= knows;
+		if (host__is_local(h, &f->dir[!dir].addr))
+			known |= yes;
+		f->local = known;
+		f->local_generation = generation;
+	}
+	return known & yes;
+}
+
+static __always_inline int match_is_stampable(const struct packet *p)
+{
+	return p->flags & PACKET_DATA || (config.include_syn && p->flags & PACKET_SYN);
+}
+
+/* p shows an identifier other than the newest that its direction has shown. */
+static __noinline void match_stamp(struct host *h, struct pping_flow *f, const struct packet *p,
+				   const struct pping_flow_key *key, __u32 dir)
+{
+	__u64 shown;
+
+	dir &= 1;
+	shown = f->shown[dir];
+	if (!flow_is(f, key))
+		return;
+	if (shown && !flow_id_newer(f->protocol, p->id, shown))
+		return;
+	if (__sync_val_compare_and_swap(&f->shown[dir], shown, PPING_VALID | p->id) != shown)
+		return; /* another CPU shows one in this moment */
+	if (!match_is_stampable(p))
+		return;
+	/* met in mid-stream: it may have been shown before we looked */
+	if (!shown && p->protocol == IPPROTO_TCP && !(p->flags & PACKET_SYN))
+		return;
+	if (!config.include_local && host__way(h) != PPING_MATCH_EGRESS &&
+	    match_is_local(h, f, dir))
+		return;
+	match_remember(h, f, key, dir, p->id, host__now(h));
+}
+
+/* --- matching --------------------------------------------------------------------- */
+
+static __always_inline __u64 match_keep_rtt(struct pping_direction *d, __u64 rtt)
+{
+	__u64 rtts = d->rtts, now;
+
+	/* a few tries: on the last one another CPU's RTT may stay out of the smoothed one */
+	for (int i = 0; i < 4; i++) {
+		__u64 next = match_add_rtt(rtts, rtt);
+
+		now = __sync_val_compare_and_swap(&d->rtts, rtts, next);
+		if (now == rtts)
+			return match_min_rtt(next);
+		rtts = now;
+	}
+	return match_min_rtt(rtts) < rtt ? match_min_rtt(rtts) : rtt;
+}
+
+/* Packets of direction dir were answered rtt ns later, by the packet now at hand. */
+static __noinline void match_report(struct host *h, struct pping_flow *f, __u32 dir, __u64 now,
+				    __u64 rtt)
+{
+	struct pping_event e = {};
+
+	dir &= 1;
+	e.timestamp = now;
+	flow_name(f, !dir, &e.flow);
+	e.type = PPING_EVENT_RTT;
+	e.match = host__way(h);
+	e.rtt = rtt;
+	e.min_rtt = match_keep_rtt(&f->dir[dir], rtt);
+	if (config.counters) {
+		e.sent = f->count[dir];
+		e.rec = f->count[!dir];
+	}
+	host__count(h, PPING_COUNT_RTTS);
+	host__emit(h, &e);
+}
+
+/*
+ * Forgets identifier id of direction dir; the result is how many nanoseconds ago
+ * it was stamped, 0 if it is not outstanding. *now is when: the clock is read
+ * only if there is something to take.
+ */
+static __always_inline __u64 match_take(struct host *h, struct pping_flow *f,
+					const struct pping_flow_key *key, __u32 dir, __u32 id,
+					__u64 *now)
+{
+	struct pping_direction *d = &f->dir[dir & 1];
+	__u64 time;
+
+	for (__u32 i = 0; i < PPING_SLOTS; i++) {
+		__u64 word = d->slot[i];
+
+		if (!word || word >> 32 != id)
+			continue;
+		*now = host__now(h);
+		if (__sync_val_compare_and_swap(&d->slot[i], word, 0) != word)
+			return 0;
+		match_end_round(f, dir, f->slot_round[dir & 1][i]);
+		return match_age(word, *now);
+	}
+	if (!(f->state & FLOW_BIT(PPING_STATE_SPILLED, dir)))
+		return 0;
+	time = match_spill_take(h, key, dir, id);
+	if (!time)
+		return 0;
+	*now = host__now(h);
+	match_end_round(f, dir, time >> MATCH_SPILL_ROUND_SHIFT);
+	return *now - (time & MATCH_SPILL_TIME);
+}
+
+/* p echoes an identifier of direction dir other than the newest answered one. */
+static __noinline void match_answer(struct host *h, struct pping_flow *f, const struct packet *p,
+				    const struct pping_flow_key *key, __u32 dir)
+{
+	__u64 shown, answered, rtt, now = 0;
+
+	dir &= 1;
+	if (!flow_is(f, key))
+		return;
+	shown = f->shown[dir];
+	answered = f->answered[dir];
+	if (!shown || flow_id_newer(f->protocol, p->echo, shown))
+		return; /* echoes what was never shown here */
+	if (!answered || flow_id_newer(f->protocol, p->echo, answered)) {
+		__u64 mine = PPING_VALID | p->echo;
+
+		if (__sync_val_compare_and_swap(&f->answered[dir], answered, mine) == mine)
+			return; /* another CPU looks it up */
+	}
+	rtt = match_take(h, f, key, dir, p->echo, &now);
+	if (rtt && rtt <= PPING_MAX_RTT_NS)
+		match_report(h, f, dir, now, rtt);
+}
+
+/* --- a packet ----------------------------------------------------------------------- */
+
+static __always_inline void match_count(struct pping_flow *f, const struct packet *p, __u32 dir)
+{
+	struct pping_flow_count *count = &f->count[dir & 1];
+
+	__sync_fetch_and_add(&count->packets, p->segments);
+	__sync_fetch_and_add(&count->bytes, p->length + (__u64)(p->segments - 1) * p->headers);
+}
+
+/* What happens seldom in the life of a flow; NULL when the flow wants nothing more of this packet. */
+static __noinline struct pping_flow *match_lifecycle(struct host *h, struct pping_flow *f,
+						     const struct packet *p,
+						     const struct pping_flow_key *key, __u32 dir)
+{
+	if (f && flow_is_reused(f, p, dir, host__epoch(h))) {
+		flow_replace(h, f, p, key, dir);
+		f = NULL;
+	}
+	if (!f)
+		return flow_may_open(p) ? flow_open(h, p, key, dir) : NULL;
+	if (f->state & PPING_STATE_CLOSED)
+		return f; /* the answer to its last data is an RTT too */
+	if (!(p->flags & PACKET_SYN) && !(f->state & PPING_STATE_ESTABLISHED))
+		flow_mark(f, PPING_STATE_ESTABLISHED);
+	if (!(f->state & PPING_STATE_REPLIED) && dir != flow_opener(f) && !(p->flags & PACKET_RST))
+		flow_reply(h, f, p, dir);
+	return f;
+}
+
+#define MATCH_STATE_USUAL (PPING_STATE_REPLIED | PPING_STATE_ESTABLISHED)
+#define MATCH_FLAGS_SELDOM (PACKET_SYN | PACKET_FIN | PACKET_RST)
+
+static __always_inline int match_is_usual(const struct pping_flow *f, const struct packet *p)
+{
+	return !(p->flags & MATCH_FLAGS_SELDOM) &&
+	       (f->state & (MATCH_STATE_USUAL | PPING_STATE_CLOSED)) == MATCH_STATE_USUAL;
+}
+
+/*
+ * A packet that packet_parse_*() called tracked, or one without timestamps that
+ * begins or ends a flow. The common one finds its flow, compares, and is done.
+ */
+static __always_inline void match_packet(struct host *h, const struct packet *p)
+{
+	struct pping_flow_key key;
+	struct pping_flow *f;
+	__u32 dir = flow_key(p, &key);
+	__u32 epoch;
+
+	f = host__flow_find(h, &key);
+	if (unlikely(!f || !match_is_usual(f, p))) {
+		f = match_lifecycle(h, f, p, &key, dir);
+		if (!f)
+			return;
+	}
+	epoch = host__epoch(h);
+	if (f->epoch != epoch && !(f->state & PPING_STATE_CLOSED))
+		f->epoch = epoch;
+	if (config.counters)
+		match_count(f, p, dir);
+	if (p->flags & PACKET_ID && f->shown[dir & 1] != (PPING_VALID | p->id))
+		match_stamp(h, f, p, &key, dir);
+	if (p->flags & PACKET_ECHO && f->answered[!dir] != (PPING_VALID | p->echo))
+		match_answer(h, f, p, &key, !dir);
+	if (unlikely(p->flags & (PACKET_FIN | PACKET_RST)))
+		flow_finish(h, f, p, dir);
+}
+
+/* Has the packet a say in its flow, given packet_parse_*()'s verdict on it? */
+static __always_inline int match_wants(int verdict, const struct packet *p)
+{
+	return verdict == PPING_COUNT_TRACKED ||
+	       (verdict == PPING_COUNT_NO_TIMESTAMP && p->flags & MATCH_FLAGS_SELDOM);
+}
+
+#endif /* ENGINE_MATCH_H */

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the engine asks of its host. pping_kern.c answers with BPF maps and
+ * helpers, a capture host with ordinary memory. The engine calls nothing else.
+ *
+ * A host defines struct host, the constant `config` (struct pping_config) and
+ * these functions before it includes the rest of engine/. Pointers a host
+ * returns stay readable until the packet is done; NULL means there is none.
+ */
+#ifndef ENGINE_SEAM_H
+#define ENGINE_SEAM_H
+
+#include <linux/types.h>
+
+#include "pping.h"
+
+#ifndef __always_inline
+#define __always_inline inline __attribute__((always_inline))
+#endif
+#ifndef __noinline
+#define __noinline __attribute__((noinline))
+#endif
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+/* Makes the compiler use one register for x, so that the verifier sees the bounds it was checked for. */
+#define engine_opaque(x) asm volatile("" : "+r"(x))
+
+struct host;
+struct packet_options;
+
+/* Nanoseconds of a clock that never goes back; read only when a packet needs it. */
+static __always_inline __u64 host__now(struct host *h);
+/* The coarse clock that flows age by, see struct pping_shared. */
+static __always_inline __u32 host__epoch(struct host *h);
+
+/* Copy len bytes at offset off of the frame; 0, or negative if it doesn't hold them. */
+static __always_inline int host__read(struct host *h, __u32 off, void *to, __u32 len);
+/*
+ * packet_options_timestamps() of engine/packet.h: its loop over the bytes is
+ * the one thing that the BPF verifier must see as a function of its own.
+ */
+static __always_inline int host__timestamps(const struct packet_options *options, __u32 len,
+					    __u32 *tsval, __u32 *tsecr);
+/* Bytes of the whole frame, also those that can't be read (snapped, in fragments). */
+static __always_inline __u32 host__frame_length(struct host *h);
+
+static __always_inline struct pping_flow *host__flow_find(struct host *h,
+							  const struct pping_flow_key *key);
+/* Add a copy of init unless key is there already; the entry, or NULL if there is no room. */
+static __always_inline struct pping_flow *
+host__flow_create(struct host *h, const struct pping_flow_key *key, const struct pping_flow *init);
+/* 0, or negative if it was not there. */
+static __always_inline int host__flow_delete(struct host *h, const struct pping_flow_key *key);
+
+/* index is below PPING_SPILL_BUCKETS. */
+static __always_inline struct pping_spill_bucket *host__spill_bucket(struct host *h, __u32 index);
+
+/* Is it an address of the host we run on? */
+static __always_inline int host__is_local(struct host *h, const union pping_addr *addr);
+static __always_inline __u32 host__local_generation(struct host *h);
+/* Which way the present packet goes: an enum pping_match. */
+static __always_inline int host__way(struct host *h);
+
+/* Hand an event to the user, or count it as lost. */
+static __always_inline void host__emit(struct host *h, struct pping_event *event);
+static __always_inline void host__count(struct host *h, enum pping_counter counter);
+
+#endif /* ENGINE_SEAM_H */

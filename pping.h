@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the kernel side and userspace share: the configuration, the keys, the
+ * events, the counters and their sizes. Includes kernel uapi headers only, so
+ * that both compilers read it.
+ *
+ * Invariants:
+ *  - addresses and ports are in network byte order, IPv4 as ::ffff:a.b.c.d;
+ *  - times are nanoseconds of CLOCK_MONOTONIC unless a name says otherwise;
+ *  - every struct that crosses the boundary has its size asserted here.
+ */
+#ifndef PPING_H
+#define PPING_H
+
+#include <linux/types.h>
+
+#define PPING_VERSION "0.1.0"
+
+#define PPING_NS_PER_SEC 1000000000ULL
+#define PPING_NS_PER_MS 1000000ULL
+
+/* Identifiers (TSvals, echo sequence numbers) a flow entry holds per direction. */
+#define PPING_SLOTS 4
+/* Stored times count in units of 16 ns, so that 32 bits reach 68 s. */
+#define PPING_TIME_SHIFT 4
+/* An answer later than this is not an RTT but a leftover. */
+#define PPING_MAX_RTT_NS (60 * PPING_NS_PER_SEC)
+
+/* Fixed point of --rtt-rate: 16 fractional bits. */
+#define PPING_RATE_SHIFT 16
+#define PPING_MAX_RTT_RATE 10000
+
+/* Seconds, counted in epochs (see struct pping_shared). */
+#define PPING_IDLE_TIMEOUT 300
+#define PPING_ICMP_TIMEOUT 30
+#define PPING_UNANSWERED_TIMEOUT 30
+/* How long a closed flow's entry absorbs stragglers. */
+#define PPING_CLOSED_LINGER 5
+
+/* Spilled timestamps: buckets of four ways in an array map, a power of two. */
+#define PPING_SPILL_WAYS 4
+#define PPING_SPILL_BUCKETS 65536
+#define PPING_SPILL_BUSY 1ULL
+
+#define PPING_MAX_LOCAL_ADDRS 65536
+
+/* Constant once the programs are loaded: the verifier removes dead branches. */
+struct pping_config {
+	__u64 rate_limit_ns; /* least time between samples of a direction; 0: none */
+	__u32 rtt_rate; /* fixed point, see PPING_RATE_SHIFT; 0: off */
+	__u32 nh_key[2][10]; /* keys of the IPv6 tuple hash, random per run */
+	__u64 spill_seed[3]; /* keys of the spill table's hash; [1], [2] odd */
+	__u8 use_srtt; /* --rtt-rate multiplies the smoothed RTT, not the minimum */
+	__u8 track_tcp;
+	__u8 track_icmp;
+	__u8 include_local;
+	__u8 include_syn;
+	__u8 counters; /* count packets and bytes per flow */
+	__u8 l3_device; /* frames begin with the IP header */
+	__u8 debug_cleanup; /* count what a cleaning pass did */
+	__u8 test_clock; /* tests only: time is shared.test_now */
+};
+
+/* Written by userspace while the programs run; a map of its own. */
+struct pping_shared {
+	__u32 epoch; /* ticks of the event loop, one a second while it runs; from 1 */
+	__u32 local_generation; /* changes with the set of local addresses */
+	__u64 test_now; /* nanoseconds; used only with config.test_clock */
+};
+_Static_assert(sizeof(struct pping_shared) == 16, "shared between hosts");
+
+union pping_addr {
+	__u8 b[16];
+	__be32 w[4];
+	__u64 q[2];
+};
+_Static_assert(sizeof(union pping_addr) == 16, "shared between hosts");
+
+/*
+ * Both directions of a flow have one key. IPv4: the lower address and the
+ * higher, their ports and the protocol themselves. IPv6: a keyed hash of the
+ * ordered tuple (NH, RFC 4418 section 5.2.2, 2^-63 for any two tuples); the top bit of b is
+ * set, which no IPv4 key has.
+ */
+struct pping_flow_key {
+	__u64 a;
+	__u64 b;
+};
+_Static_assert(sizeof(struct pping_flow_key) == 16, "shared between hosts");
+
+/* A direction of a flow: the packets that endpoint 0 (or 1) sends. */
+struct pping_direction {
+	/* {identifier : 32, stamp time in 16 ns units : 32}; 0 is free */
+	__u64 slot[PPING_SLOTS];
+	/* this sampling round: {first stamp in 16 ns units : 56, number : 4, done : 1, stamps : 3} */
+	__u64 round;
+	/* {minimum RTT in ns : 36, smoothed RTT in 256 ns units : 28}; 0: no RTT yet */
+	__u64 rtts;
+	union pping_addr addr; /* of the endpoint that sends this direction */
+};
+_Static_assert(sizeof(struct pping_direction) == 64, "one cache line");
+
+struct pping_flow_count {
+	__u64 packets;
+	__u64 bytes; /* from the IP header on, the packets inside a super-packet each with its headers */
+};
+
+/* The first cache line is all that the common packet reads. */
+struct pping_flow {
+	__u64 shown
+		[2]; /* newest identifier each direction has shown: {valid : 1, identifier : 32} */
+	__u64 answered[2]; /* newest answer looked up for each direction, likewise */
+	__u32 state; /* PPING_STATE_ */
+	__u32 epoch; /* when it last carried a packet */
+	__be16 port[2];
+	__u8 protocol; /* IPPROTO_TCP, IPPROTO_ICMP or IPPROTO_ICMPV6 */
+	__u8 ip_version; /* 4 or 6 */
+	__u8 local; /* PPING_LOCAL_ bits, valid for local_generation */
+	__u8 local_generation;
+	__u32 tag; /* of the key: entries are recycled under a reader's feet */
+	__u32 isn; /* sequence number of the SYN that opened it */
+	__u8 slot_round[2][PPING_SLOTS]; /* number of the round a slot was stamped in */
+	struct pping_direction dir[2];
+	struct pping_flow_count count[2]; /* in the map only with config.counters */
+};
+#define PPING_FLOW_SIZE 192 /* without the counters */
+_Static_assert(__builtin_offsetof(struct pping_flow, dir) == 64, "hot line");
+_Static_assert(__builtin_offsetof(struct pping_flow, count) == PPING_FLOW_SIZE,
+	       "shared between hosts");
+_Static_assert(sizeof(struct pping_flow) == PPING_FLOW_SIZE + 32, "shared between hosts");
+
+enum pping_state {
+	PPING_STATE_OPENER = 1 << 0, /* direction of the first packet seen */
+	PPING_STATE_REPLIED = 1 << 1, /* seen in both directions, opening announced */
+	PPING_STATE_SYN = 1 << 2, /* isn is valid */
+	PPING_STATE_FIN = 1 << 3, /* and 1 << 4: a FIN of each direction */
+	PPING_STATE_CLOSED = 1 << 5,
+	PPING_STATE_SPILLED =
+		1 << 6, /* and 1 << 7: identifiers of each direction in the spill table */
+	PPING_STATE_ESTABLISHED = 1 << 8, /* a packet beyond the handshake was seen */
+};
+
+enum pping_local {
+	PPING_LOCAL_KNOWN = 1 << 0, /* and 1 << 1: for each direction's destination */
+	PPING_LOCAL_YES = 1 << 2, /* and 1 << 3 */
+};
+
+#define PPING_VALID (1ULL << 32)
+
+struct pping_spill_entry {
+	__u64 tag; /* of flow, direction and identifier; 0: free, PPING_SPILL_BUSY: being written or read */
+	__u64 time;
+};
+
+struct pping_spill_bucket {
+	struct pping_spill_entry way[PPING_SPILL_WAYS];
+};
+_Static_assert(sizeof(struct pping_spill_bucket) == 64, "one cache line");
+
+/* A flow named from its reply packet: source is who answered. */
+struct pping_tuple {
+	union pping_addr saddr;
+	union pping_addr daddr;
+	__be16 sport; /* an ICMP flow's ports are the echo identifier */
+	__be16 dport;
+	__u8 protocol;
+	__u8 ip_version;
+};
+_Static_assert(sizeof(struct pping_tuple) == 40, "shared between hosts");
+
+enum pping_event_type {
+	PPING_EVENT_RTT = 1,
+	PPING_EVENT_FLOW,
+	PPING_EVENT_LOST, /* made by userspace: lost events since the last such report */
+	PPING_EVENT_MARK, /* an iterator's sign of life, never printed */
+};
+
+enum pping_flow_event {
+	PPING_FLOW_OPENING = 1,
+	PPING_FLOW_CLOSING,
+};
+
+/* The packet that made us announce a flow event. */
+enum pping_reason {
+	PPING_REASON_SYN = 1,
+	PPING_REASON_SYN_ACK,
+	PPING_REASON_FIRST_PACKET,
+	PPING_REASON_FIN,
+	PPING_REASON_RST,
+	PPING_REASON_TIMEOUT,
+};
+
+enum pping_trigger {
+	PPING_TRIGGER_SRC = 1, /* the flow's source as the event names it */
+	PPING_TRIGGER_DEST,
+	PPING_TRIGGER_GC, /* garbage collection */
+};
+
+/* Where the reply of an RTT was seen. */
+enum pping_match {
+	PPING_MATCH_INGRESS,
+	PPING_MATCH_EGRESS,
+	PPING_MATCH_UNKNOWN, /* a capture file does not tell */
+};
+
+/* What goes through the perf buffer; without config.counters it ends before them. */
+struct pping_event {
+	__u64 timestamp;
+	struct pping_tuple flow;
+	__u8 type; /* enum pping_event_type */
+	__u8 flow_event;
+	__u8 reason;
+	__u8 triggered_by;
+	__u8 match; /* enum pping_match, of an RTT */
+	__u8 reserved[3];
+	union {
+		__u64 rtt; /* ns */
+		__u64 lost; /* number of events */
+	};
+	__u64 min_rtt; /* ns, of this direction of the flow */
+	struct pping_flow_count sent; /* the measured direction, dest to src */
+	struct pping_flow_count rec; /* the replies */
+};
+#define PPING_EVENT_SIZE 72 /* without the counters */
+_Static_assert(__builtin_offsetof(struct pping_event, sent) == PPING_EVENT_SIZE,
+	       "shared between hosts");
+_Static_assert(sizeof(struct pping_event) == PPING_EVENT_SIZE + 32, "shared between hosts");
+
+/*
+ * Counters, one row each: NAME, label. Every packet is counted under exactly one
+ * verdict, so the verdicts add up to the packets seen.
+ */
+#define PPING_VERDICTS(X)                            \
+	X(TRACKED, "tracked")                        \
+	X(NO_TIMESTAMP, "TCP without timestamps")    \
+	X(NOT_ECHO, "ICMP other than echo")          \
+	X(NOT_SELECTED, "TCP or ICMP not asked for") \
+	X(OTHER_PROTOCOL, "other IP protocols")      \
+	X(NOT_IP, "not IP")                          \
+	X(FRAGMENT, "fragments after the first")     \
+	X(TRUNCATED, "headers cut short")            \
+	X(MALFORMED, "malformed headers")            \
+	X(EXTENSION_HEADERS, "too many IPv6 extension headers")
+
+#define PPING_COUNTS(X)                                                           \
+	X(RTTS, "RTTs matched")                                                   \
+	X(STAMPED, "identifiers stamped")                                         \
+	X(FLOWS_CREATED, "flows created")                                         \
+	X(FLOWS_OPENED, "flows seen in both directions")                          \
+	X(FLOWS_CLOSED, "flows closed by FIN, RST or a new SYN")                  \
+	X(FLOWS_REMOVED, "flow entries removed")                                  \
+	X(FLOWS_TIMED_OUT, "flows timed out")                                     \
+	X(FLOWS_UNANSWERED, "flows never seen in the other direction, timed out") \
+	X(FLOWS_FAILED, "flows that got no entry")                                \
+	X(SPILL_OVERWRITTEN, "timestamps overwritten by newer ones")              \
+	X(SPILL_BUSY, "timestamps passed over for a busy entry")                  \
+	X(EVENTS_EMITTED, "events handed over")                                   \
+	X(LOST_ENOSPC, "events lost: buffer full (ENOSPC)")                       \
+	X(LOST_ENOENT, "events lost: no buffer for the CPU (ENOENT)")             \
+	X(LOST_EOPNOTSUPP, "events lost: buffer of another CPU (EOPNOTSUPP)")     \
+	X(LOST_E2BIG, "events lost: no such CPU (E2BIG)")                         \
+	X(LOST_EINVAL, "events lost: EINVAL")                                     \
+	X(LOST_EBUSY, "events lost: nested too deep (EBUSY)")                     \
+	X(LOST_OTHER, "events lost: another error")
+
+enum pping_counter {
+#define PPING_COUNTER_ENUM(name, label) PPING_COUNT_##name,
+	PPING_VERDICTS(PPING_COUNTER_ENUM) PPING_COUNTS(PPING_COUNTER_ENUM)
+#undef PPING_COUNTER_ENUM
+		PPING_COUNTERS
+};
+#define PPING_VERDICT_COUNT (PPING_COUNT_EXTENSION_HEADERS + 1)
+#define PPING_LOST_FIRST PPING_COUNT_LOST_ENOSPC
+#define PPING_LOST_LAST PPING_COUNT_LOST_OTHER
+
+struct pping_counters {
+	__u64 n[PPING_COUNTERS];
+};
+
+#endif /* PPING_H */

@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * The engine's kernel host: its maps, the seam's functions on BPF helpers, and
+ * the entry points for tc, XDP and the cleaning iterator.
+ *
+ * Every packet passes on untouched, whatever we make of it: the programs return
+ * TCX_NEXT (the same value as TC_ACT_UNSPEC) or XDP_PASS and nothing else.
+ */
+#include <stddef.h>
+#include <linux/bpf.h>
+#include <linux/errno.h>
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+
+#include "pping.h"
+#include "pping_debug_cleanup.h"
+
+/* What we need of the kernel's own types; CO-RE finds the offsets. */
+struct seq_file;
+struct bpf_iter_meta {
+	struct seq_file *seq;
+} __attribute__((preserve_access_index));
+struct bpf_iter__bpf_map_elem {
+	struct bpf_iter_meta *meta;
+	void *key;
+	void *value;
+} __attribute__((preserve_access_index));
+
+const volatile struct pping_config config;
+struct pping_shared shared SEC(".data.shared");
+
+/*
+ * struct pping_flow_key -> struct pping_flow, the latter without its counters
+ * unless they are asked for (the size is set before loading, so there is no BTF
+ * type). An LRU table gives up idle and one-way entries first, and is never full.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(key_size, sizeof(struct pping_flow_key));
+	__uint(value_size, PPING_FLOW_SIZE);
+	__uint(max_entries, 131072);
+} flows SEC(".maps");
+
+/* Mapped memory begins on a page: buckets stand on cache lines. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, struct pping_spill_bucket);
+	__uint(max_entries, PPING_SPILL_BUCKETS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+} spill SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, union pping_addr);
+	__type(value, __u8);
+	__uint(max_entries, PPING_MAX_LOCAL_ADDRS);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+} local_addrs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(__u32));
+} events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__type(key, __u32);
+	__type(value, struct pping_counters);
+	__uint(max_entries, 1);
+} counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, struct pping_cleanup);
+	__uint(max_entries, 1);
+} cleanup SEC(".maps");
+
+/* --- the seam --------------------------------------------------------------- */
+
+#include "engine/seam.h"
+
+struct host {
+	void *ctx;
+	struct pping_counters *counters; /* this CPU's */
+	__u32 frame_length;
+	__u8 way; /* enum pping_match */
+	__u8 xdp;
+};
+
+static __always_inline __u64 host__now(struct host *h)
+{
+	return config.test_clock ? *(volatile __u64 *)&shared.test_now : bpf_ktime_get_ns();
+}
+
+static __always_inline __u32 host__epoch(struct host *h)
+{
+	return *(volatile __u32 *)&shared.epoch;
+}
+
+static __always_inline int host__read(struct host *h, __u32 off, void *to, __u32 len)
+{
+	if (h->xdp)
+		return bpf_xdp_load_bytes(h->ctx, off, to, len);
+	return bpf_skb_load_bytes(h->ctx, off, to, len);
+}
+
+static __always_inline __u32 host__frame_length(struct host *h)
+{
+	return h->frame_length;
+}
+
+static __always_inline struct pping_flow *host__flow_find(struct host *h,
+							  const struct pping_flow_key *key)
+{
+	return bpf_map_lookup_elem(&flows, key);
+}
+
+static __always_inline struct pping_flow *
+host__flow_create(struct host *h, const struct pping_flow_key *key, const struct pping_flow *init)
+{
+	/* EEXIST: another CPU made it in this moment, as good as ours */
+	if (!bpf_map_update_elem(&flows, key, init, BPF_NOEXIST))
+		host__count(h, PPING_COUNT_FLOWS_CREATED);
+	return bpf_map_lookup_elem(&flows, key);
+}
+
+static __always_inline int host__flow_delete(struct host *h, const struct pping_flow_key *key)
+{
+	return bpf_map_delete_elem(&flows, key);
+}
+
+static __always_inline struct pping_spill_bucket *host__spill_bucket(struct host *h, __u32 index)
+{
+	return bpf_map_lookup_elem(&spill, &index);
+}
+
+static __always_inline int host__is_local(struct host *h, const union pping_addr *addr)
+{
+	/* 127.0.0.0/8 is ours without being listed */
+	if (addr->q[0] == 0 && addr->w[2] == __builtin_bswap32(0xffff) && addr->b[12] == 127)
+		return 1;
+	return bpf_map_lookup_elem(&local_addrs, addr) != NULL;
+}
+
+static __always_inline __u32 host__local_generation(struct host *h)
+{
+	return *(volatile __u32 *)&shared.local_generation;
+}
+
+static __always_inline int host__way(struct host *h)
+{
+	return h->way;
+}
+
+static __always_inline void host__count(struct host *h, enum pping_counter counter)
+{
+	h->counters->n[counter]++;
+}
+
+static __always_inline enum pping_counter lost_counter(long err)
+{
+	switch (err) {
+	case -ENOSPC:
+		return PPING_COUNT_LOST_ENOSPC;
+	case -ENOENT:
+		return PPING_COUNT_LOST_ENOENT;
+	case -EOPNOTSUPP:
+		return PPING_COUNT_LOST_EOPNOTSUPP;
+	case -E2BIG:
+		return PPING_COUNT_LOST_E2BIG;
+	case -EINVAL:
+		return PPING_COUNT_LOST_EINVAL;
+	case -EBUSY:
+		return PPING_COUNT_LOST_EBUSY;
+	default:
+		return PPING_COUNT_LOST_OTHER;
+	}
+}
+
+static __always_inline void host__emit(struct host *h, struct pping_event *event)
+{
+	__u64 size = config.counters ? sizeof(*event) : PPING_EVENT_SIZE;
+	long err = bpf_perf_event_output(h->ctx, &events, BPF_F_CURRENT_CPU, event, size);
+
+	host__count(h, err ? lost_counter(err) : PPING_COUNT_EVENTS_EMITTED);
+}
+
+static __always_inline int host__timestamps(const struct packet_options *options, __u32 len,
+					    __u32 *tsval, __u32 *tsecr);
+
+#include "engine/packet.h"
+
+struct timestamps {
+	__u32 tsval;
+	__u32 tsecr;
+};
+
+/* A function of its own for the verifier: inlined, its paths multiply with all others. */
+__noinline int find_timestamps(const struct packet_options *options, __u32 len,
+			       struct timestamps *found)
+{
+	if (!options || !found)
+		return -1;
+	return packet_options_timestamps(options, len, &found->tsval, &found->tsecr);
+}
+
+static __always_inline int host__timestamps(const struct packet_options *options, __u32 len,
+					    __u32 *tsval, __u32 *tsecr)
+{
+	struct timestamps found = {};
+	int err = find_timestamps(options, len, &found);
+
+	*tsval = found.tsval;
+	*tsecr = found.tsecr;
+	return err;
+}
+
+#include "engine/match.h"
+
+/* --- entry points ------------------------------------------------------------- */
+
+__noinline int parse_slow_tc(struct __sk_buff *ctx, struct packet *p)
+{
+	struct host h = { .ctx = ctx };
+
+	if (!p)
+		return PPING_COUNT_MALFORMED;
+	h.frame_length = ctx->len;
+	return packet_parse_slow(&h, p);
+}
+
+__noinline int parse_slow_xdp(struct xdp_md *ctx, struct packet *p)
+{
+	struct host h = { .ctx = ctx, .xdp = 1 };
+
+	if (!p)
+		return PPING_COUNT_MALFORMED;
+	h.frame_length = bpf_xdp_get_buff_len(ctx);
+	return packet_parse_slow(&h, p);
+}
+
+static __always_inline int open_host(struct host *h)
+{
+	__u32 zero = 0;
+
+	h->counters = bpf_map_lookup_elem(&counters, &zero);
+	return h->counters != NULL;
+}
+
+static __always_inline void take_packet(struct host *h, struct packet *p, int verdict)
+{
+	__u32 index = verdict;
+
+	/* the verifier knows nothing of what a function of its own returns */
+	if (index >= PPING_VERDICT_COUNT)
+		index = PPING_COUNT_MALFORMED;
+	engine_opaque(index);
+	if (index < PPING_VERDICT_COUNT)
+		host__count(h, index);
+	if (match_wants(verdict, p))
+		match_packet(h, p);
+}
+
+static __always_inline int handle_tc(struct __sk_buff *ctx, __u8 way)
+{
+	struct host h = { .ctx = ctx, .way = way };
+	struct packet p = {};
+	int verdict;
+
+	if (!open_host(&h))
+		return -1;
+	verdict = packet_parse_fast((const void *)(long)ctx->data,
+				    (const void *)(long)ctx->data_end, &p);
+	if (verdict == PACKET_SLOW)
+		verdict = parse_slow_tc(ctx, &p);
+	p.segments = config.counters && ctx->gso_segs ? ctx->gso_segs : 1;
+	take_packet(&h, &p, verdict);
+	return -1; /* TCX_NEXT, TC_ACT_UNSPEC */
+}
+
+SEC("tc")
+int pping_egress(struct __sk_buff *ctx)
+{
+	return handle_tc(ctx, PPING_MATCH_EGRESS);
+}
+
+SEC("tc")
+int pping_ingress(struct __sk_buff *ctx)
+{
+	return handle_tc(ctx, PPING_MATCH_INGRESS);
+}
+
+SEC("xdp.frags")
+int pping_xdp(struct xdp_md *ctx)
+{
+	struct host h = { .ctx = ctx, .way = PPING_MATCH_INGRESS, .xdp = 1 };
+	struct packet p = {};
+	int verdict;
+
+	if (!open_host(&h))
+		return XDP_PASS;
+	verdict = packet_parse_fast((const void *)(long)ctx->data,
+				    (const void *)(long)ctx->data_end, &p);
+	if (verdict == PACKET_SLOW)
+		verdict = parse_slow_xdp(ctx, &p);
+	p.segments = 1;
+	take_packet(&h, &p, verdict);
+	return XDP_PASS;
+}
+
+/* --- cleaning ------------------------------------------------------------------- */
+
+static __always_inline void cleanup_count(struct pping_cleanup *c, enum pping_cleanup_counter which)
+{
+	if (config.debug_cleanup)
+		c->n[which]++;
+}
+
+/* An expired flow's closing is handed over first and the entry deleted only if that worked. */
+static __always_inline int announce_timeout(struct seq_file *seq, const struct pping_flow *entry)
+{
+	struct pping_event e = {};
+	struct pping_flow copy, *f = &copy;
+
+	/* an iterator may read its value at constant offsets only */
+	__builtin_memcpy(f, entry, PPING_FLOW_SIZE);
+	engine_opaque(f); /* or clang adds to its address with | */
+
+	e.timestamp = config.test_clock ? *(volatile __u64 *)&shared.test_now : bpf_ktime_get_ns();
+	flow_describe(f, &e, PPING_FLOW_CLOSING, PPING_REASON_TIMEOUT, PPING_TRIGGER_GC);
+	return bpf_seq_write(seq, &e, PPING_EVENT_SIZE);
+}
+
+static __always_inline void remove_flow(struct pping_cleanup *c, const struct pping_flow_key *key,
+					__u32 state)
+{
+	struct pping_counters *count;
+	__u32 zero = 0;
+
+	if (bpf_map_delete_elem(&flows, key)) {
+		cleanup_count(c, PPING_CLEANUP_FAILED);
+		return;
+	}
+	count = bpf_map_lookup_elem(&counters, &zero);
+	if (!count)
+		return;
+	/* packets interrupt us on this CPU: add in one instruction */
+	__sync_fetch_and_add(&count->n[PPING_COUNT_FLOWS_REMOVED], 1);
+	if (state & PPING_STATE_CLOSED) {
+		cleanup_count(c, PPING_CLEANUP_CLOSED);
+	} else if (state & PPING_STATE_REPLIED) {
+		cleanup_count(c, PPING_CLEANUP_IDLE);
+		__sync_fetch_and_add(&count->n[PPING_COUNT_FLOWS_TIMED_OUT], 1);
+	} else {
+		cleanup_count(c, PPING_CLEANUP_UNANSWERED);
+		__sync_fetch_and_add(&count->n[PPING_COUNT_FLOWS_UNANSWERED], 1);
+	}
+}
+
+SEC("iter/bpf_map_elem")
+int pping_clean(struct bpf_iter__bpf_map_elem *ctx)
+{
+	struct seq_file *seq = ctx->meta->seq;
+	struct pping_flow *f = ctx->value;
+	struct pping_flow_key key, *k = ctx->key;
+	struct pping_cleanup *c;
+	__u32 zero = 0, state;
+
+	c = bpf_map_lookup_elem(&cleanup, &zero);
+	if (!k || !f || !c)
+		return 0;
+	if (c->n[PPING_CLEANUP_SEEN] % PPING_CLEANUP_PIECE == 0) {
+		struct pping_event mark = { .type = PPING_EVENT_MARK };
+
+		bpf_seq_write(seq, &mark, PPING_EVENT_SIZE);
+	}
+	state = f->state;
+	if (flow_expired(f, *(volatile __u32 *)&shared.epoch)) {
+		if ((state & (PPING_STATE_REPLIED | PPING_STATE_CLOSED)) == PPING_STATE_REPLIED &&
+		    announce_timeout(seq, f))
+			return 0; /* no room: the kernel calls again for this entry */
+		key = *k; /* deleting reads the key while the entry goes */
+		remove_flow(c, &key, state);
+	} else if (state & PPING_STATE_REPLIED) {
+		c->n[PPING_CLEANUP_REPLIED]++;
+	}
+	c->n[PPING_CLEANUP_SEEN]++;
+	return 0;
+}
+
+char _license[] SEC("license") = "GPL";

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A format is a table of functions over one event. Formatters append to a text
+ * and know no files. Times: wall_ns is the event's time in nanoseconds since
+ * the epoch; durations are nanoseconds.
+ */
+#ifndef SRC_FORMAT_H
+#define SRC_FORMAT_H
+
+#include <stdbool.h>
+
+#include "options.h"
+#include "pping.h"
+#include "text.h"
+
+struct format_settings {
+	bool counters; /* add sent_ and rec_ fields to RTTs */
+};
+
+struct format {
+	const char *name;
+	bool appendable; /* a file may hold several runs one after the other */
+	void (*begin)(struct text *out); /* before the first record of a file; may be NULL */
+	/* first: no record precedes this one in the file */
+	void (*event)(struct text *out, const struct format_settings *set,
+		      const struct pping_event *event, uint64_t wall_ns, bool first);
+	void (*end)(struct text *out); /* after the last record; may be NULL */
+};
+
+extern const struct format format_standard;
+extern const struct format format_json;
+extern const struct format format_jsonl;
+extern const struct format format_ppviz; /* RTTs only: other events append nothing */
+
+const struct format *format__find(enum option_format which);
+
+#endif /* SRC_FORMAT_H */

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The monitored interface and this host's own addresses, as rtnetlink tells
+ * them (rtnetlink(7)); raw sockets, no library. Works in the network namespace
+ * of the caller.
+ */
+#ifndef SRC_NETDEV_H
+#define SRC_NETDEV_H
+
+#include <stdbool.h>
+
+#include "pping.h"
+
+struct netdev_info {
+	int ifindex;
+	unsigned short arp_type; /* ARPHRD_, net/if_arp.h */
+	unsigned int mtu;
+	bool up; /* IFF_UP */
+	bool running; /* IFF_RUNNING: has carrier */
+};
+
+/* 0, -ENODEV when there is no such interface, another negative errno. Prints nothing. */
+int netdev__find(const char *name, struct netdev_info *info);
+
+/* Frames of this kind of device begin with the IP header: PPP, tun, raw IP, tunnels (ARPHRD_NONE ...). */
+bool netdev__is_l3(unsigned short arp_type);
+/* Frames begin with an Ethernet header: ARPHRD_ETHER and ARPHRD_LOOPBACK. Neither of both: unsupported. */
+bool netdev__is_ethernet(unsigned short arp_type);
+
+struct netdev_handlers {
+	void *ctx;
+	/* The named interface appeared (also under a new ifindex) or changed: info is its state now. */
+	int (*changed)(void *ctx, const struct netdev_info *info);
+	/* It went away (deleted, renamed, moved to another namespace). */
+	int (*removed)(void *ctx);
+	/* A unicast address of this host: IPv4 as ::ffff:a.b.c.d. Called for each at the start too. */
+	int (*address_added)(void *ctx, const union pping_addr *addr);
+	int (*address_removed)(void *ctx, const union pping_addr *addr);
+};
+
+struct netdev;
+
+/*
+ * Subscribe first, then dump, so that nothing is missed; reports every address
+ * (of all interfaces) through the handlers before it returns, but not the
+ * interface (netdev__find does). An address that several interfaces carry is
+ * removed only when the last of them loses it. If the kernel says notifications
+ * were lost (ENOBUFS), dump again and report the differences. Prints its errors.
+ */
+int netdev__watch(struct netdev **watch, const char *name, const struct netdev_handlers *handlers);
+int netdev__fd(const struct netdev *watch);
+/* Read what arrived and call the handlers; 0, what a handler returned other than 0, or a negative errno. */
+int netdev__read(struct netdev *watch);
+void netdev__free(struct netdev *watch); /* NULL is fine */
+
+#endif /* SRC_NETDEV_H */

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The command line. One table (options.c) has a row an option: letter, long
+ * name, argument, parser, destination, bounds, default, help text; parsing,
+ * --help, the man page's OPTIONS section and the bash completion come out of it.
+ */
+#ifndef SRC_OPTIONS_H
+#define SRC_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum option_format { FORMAT_STANDARD, FORMAT_JSON, FORMAT_JSONL, FORMAT_PPVIZ };
+enum option_hook { HOOK_TC, HOOK_XDP };
+enum option_xdp_mode { XDP_MODE_UNSPECIFIED, XDP_MODE_NATIVE, XDP_MODE_GENERIC };
+
+struct options {
+	const char *interface; /* points into argv */
+	const char *write_path; /* NULL: stdout */
+	uint64_t rate_limit_ns;
+	uint32_t rtt_rate; /* fixed point, PPING_RATE_SHIFT fractional bits */
+	bool use_srtt;
+	uint64_t cleanup_interval_ns; /* 0: never */
+	enum option_format format;
+	enum option_hook ingress_hook;
+	enum option_xdp_mode xdp_mode;
+	bool track_tcp; /* TCP if neither -T nor -C was given */
+	bool track_icmp;
+	bool include_local;
+	bool include_syn;
+	bool counters;
+	uint32_t max_flows;
+	uint64_t event_buffer_bytes; /* all CPUs' rings together */
+	bool debug_cleanup;
+	bool quiet; /* no summary and no notes on stderr; errors stay */
+	bool exit_on_removal;
+};
+
+enum options_verdict {
+	OPTIONS_RUN, /* options are filled, go */
+	OPTIONS_DONE, /* --help or --version was printed: exit 0 */
+	OPTIONS_WRONG, /* one line was printed to stderr: exit 2 */
+};
+
+enum options_verdict options__parse(struct options *opts, int argc, char **argv);
+
+#endif /* SRC_OPTIONS_H */

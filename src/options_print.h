@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The option table's rows and what is printed from them: --help, --version, the
+ * man page's OPTIONS section, the bash completion. The table itself is in
+ * options.c; nothing but the two and their test includes this.
+ */
+#ifndef SRC_OPTIONS_PRINT_H
+#define SRC_OPTIONS_PRINT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum option_kind {
+	OPTION_FLAG, /* a bool that becomes true */
+	OPTION_NUMBER,
+	OPTION_CHOICE,
+	OPTION_INTERFACE,
+	OPTION_FILE,
+	OPTION_PRINT, /* prints something instead of running */
+};
+
+enum option_group {
+	OPTION_GROUP_WHAT,
+	OPTION_GROUP_SAMPLING,
+	OPTION_GROUP_OUTPUT,
+	OPTION_GROUP_ATTACHING,
+	OPTION_GROUP_MEMORY,
+	OPTION_GROUP_HELP,
+	OPTION_GROUP_HIDDEN, /* for the Makefile: shown nowhere */
+};
+
+struct option_row {
+	enum option_group group;
+	char letter; /* 0: none */
+	const char *name;
+	const char *arg; /* placeholder; NULL: takes no argument */
+	enum option_kind kind;
+
+	/* the field of struct options it sets */
+	size_t offset;
+	size_t size;
+
+	/* OPTION_NUMBER: stored is the number times scale, rounded down */
+	uint64_t min, max; /* of the number as given, both allowed */
+	uint64_t scale; /* at most 10^9 */
+	bool decimals;
+	const char *unit; /* as in "give UNIT from 0 to 5" */
+
+	const char *const *choices; /* OPTION_CHOICE: stored is the index; ends with NULL */
+	void (*print)(FILE *out, const struct option_row *rows); /* OPTION_PRINT */
+
+	const char *def; /* the default, parsed like an argument; NULL: all bits 0 */
+	const char *help; /* no capital at its start, no full stop at its end */
+	const char *more; /* further sentences for the man page, or NULL */
+};
+
+/* Ordered by group; ends with a row without a name. */
+extern const struct option_row options_table[];
+
+/* What a row's argument may be: "seconds from 0 to 5", "tc or xdp"; empty if it takes none. */
+void options_print__wants(const struct option_row *row, char *buf, size_t size);
+
+/* printf onto the end of a string in a buffer of size bytes; what does not fit is cut off. */
+__attribute__((format(printf, 3, 4))) void options_print__append(char *buf, size_t size,
+								 const char *fmt, ...);
+
+void options_print__help(FILE *out, const struct option_row *rows);
+void options_print__version(FILE *out, const struct option_row *rows);
+void options_print__man(FILE *out, const struct option_row *rows);
+void options_print__completion(FILE *out, const struct option_row *rows);
+
+#endif /* SRC_OPTIONS_PRINT_H */

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where formatted records go: stdout or one file. Knows no formats beyond
+ * struct format's begin, end and appendable. Never blocks on a pipe, a terminal
+ * or a socket for longer than one write of PIPE_BUF bytes that poll() promised
+ * to take; what can't go out at once stays pending, up to a limit, and the
+ * caller stops draining events while output__full() (the kernel then counts
+ * what is lost).
+ */
+#ifndef SRC_OUTPUT_H
+#define SRC_OUTPUT_H
+
+#include <stdbool.h>
+
+#include "format.h"
+#include "text.h"
+
+struct output;
+
+/*
+ * path NULL or "-": stdout. A path of an appendable format is opened for
+ * appending and created if absent; otherwise it must not exist yet. 0 or a
+ * negative errno, which was printed.
+ */
+int output__open(struct output **out, const char *path, const struct format *format);
+
+/* The text to format records into; output__flush() sends it. */
+struct text *output__text(struct output *out);
+/* True until the first record of this file was formatted: caller calls output__wrote_record() after each. */
+bool output__first(const struct output *out);
+void output__wrote_record(struct output *out);
+
+/*
+ * Write what can be written without blocking. 0 when all went out, 1 when some
+ * is pending (see output__poll_fd), or a negative errno, printed once: the disk
+ * is full, the reader went away. A regular file is cut back to its last whole
+ * line (if what we wrote is at its end); records already written stay whole.
+ */
+int output__flush(struct output *out);
+
+/* fd to poll for POLLOUT while something is pending, -1 for none (regular files never pend). */
+int output__poll_fd(const struct output *out);
+/* Enough is pending that no more events should be drained. */
+bool output__full(const struct output *out);
+
+/*
+ * SIGHUP: end this file (format->end, flush), reopen path. stdout: nothing to do.
+ * A file that was renamed away by logrotate is created anew. For a format that
+ * isn't appendable an existing file at path is refused: then the old file stays
+ * open and in use, a message is printed, and 0 is returned.
+ */
+int output__reopen(struct output *out);
+
+/* Write format->end, flush waiting at most timeout_ms for a slow reader, close. 0 or negative errno (printed). */
+int output__close(struct output *out, int timeout_ms);
+
+#endif /* SRC_OUTPUT_H */
