@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What a cleaning pass did. `seen` is kept always (present entries tell how many
- * were evicted), the rest only with config.debug_cleanup: the verifier drops
+ * What a cleaning pass did. Seen, replied and removed are kept always
+ * (what is left tells how many were evicted), the rest only with config.debug_cleanup: the verifier drops
  * the branch, the tested program is the shipped one.
  */
 #ifndef PPING_DEBUG_CLEANUP_H
@@ -14,6 +14,7 @@
 enum pping_cleanup_counter {
 	PPING_CLEANUP_SEEN, /* entries the pass has looked at */
 	PPING_CLEANUP_REPLIED, /* of these seen in both directions */
+	PPING_CLEANUP_REMOVED, /* entries it has removed, for any reason */
 	PPING_CLEANUP_IDLE, /* removed: nothing for PPING_IDLE_TIMEOUT or PPING_ICMP_TIMEOUT */
 	PPING_CLEANUP_CLOSED, /* removed: closed, stragglers have had their time */
 	PPING_CLEANUP_UNANSWERED, /* removed: never seen in the other direction */

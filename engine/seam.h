@@ -29,7 +29,7 @@
 struct host;
 struct packet_options;
 
-/* Nanoseconds of a clock that never goes back; read only when a packet needs it. */
+/* Nanoseconds of a clock that never goes back; read when a packet first needs it, then kept for it. */
 static __always_inline __u64 host__now(struct host *h);
 /* The coarse clock that flows age by, see struct pping_shared. */
 static __always_inline __u32 host__epoch(struct host *h);

@@ -22,9 +22,8 @@
 #define FORMAT_U64_MAX 20 /* digits of UINT64_MAX */
 #define FORMAT_ADDR_MAX 39 /* an IPv6 address of eight groups */
 
-/* longer than needed by what TEN() makes of 250 and by the zero byte */
 extern const char format_digit_pairs[]; /* "000102...99" */
-extern const char format_octets[]; /* "000001...255" and more */
+extern const char format_octets[]; /* "000001...255" and a byte or more */
 
 /* A constant string. */
 #define PUT(p, literal) put_bytes(p, literal, sizeof(literal) - 1)

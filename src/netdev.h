@@ -8,6 +8,7 @@
 #define SRC_NETDEV_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "pping.h"
 
@@ -19,7 +20,10 @@ struct netdev_info {
 	bool running; /* IFF_RUNNING: has carrier */
 };
 
-/* 0, -ENODEV when there is no such interface, another negative errno. Prints nothing. */
+/*
+ * By its name or an alternative name. 0, -ENODEV when there is no such
+ * interface, another negative errno. Prints nothing.
+ */
 int netdev__find(const char *name, struct netdev_info *info);
 
 /* Frames of this kind of device begin with the IP header: PPP, tun, raw IP, tunnels (ARPHRD_NONE ...). */
@@ -31,7 +35,10 @@ struct netdev_handlers {
 	void *ctx;
 	/* The named interface appeared (also under a new ifindex) or changed: info is its state now. */
 	int (*changed)(void *ctx, const struct netdev_info *info);
-	/* It went away (deleted, renamed, moved to another namespace). */
+	/*
+	 * It went away (deleted, renamed, moved to another namespace). Is called
+	 * before changed tells of one that took its place.
+	 */
 	int (*removed)(void *ctx);
 	/* A unicast address of this host: IPv4 as ::ffff:a.b.c.d. Called for each at the start too. */
 	int (*address_added)(void *ctx, const union pping_addr *addr);
@@ -43,14 +50,23 @@ struct netdev;
 /*
  * Subscribe first, then dump, so that nothing is missed; reports every address
  * (of all interfaces) through the handlers before it returns, but not the
- * interface (netdev__find does). An address that several interfaces carry is
- * removed only when the last of them loses it. If the kernel says notifications
- * were lost (ENOBUFS), dump again and report the differences. Prints its errors.
+ * interface: call netdev__find afterwards (also if it was called before), only
+ * changes after netdev__watch are reported. An address that several interfaces
+ * carry is removed only when the last of them loses it. If the kernel says
+ * notifications were lost (ENOBUFS), dump again and report the differences.
+ * Returns 0, what a handler returned other than 0, or a negative errno; prints
+ * its errors.
  */
 int netdev__watch(struct netdev **watch, const char *name, const struct netdev_handlers *handlers);
+/* Readable, or EPOLLERR after a loss: netdev__read is for both. */
 int netdev__fd(const struct netdev *watch);
-/* Read what arrived and call the handlers; 0, what a handler returned other than 0, or a negative errno. */
+/*
+ * Read what arrived and call the handlers; 0, what a handler returned other than
+ * 0, or a negative errno. Never waits; may leave some for the next call.
+ */
 int netdev__read(struct netdev *watch);
+/* What netdev__read does with a datagram, for tests; buf is aligned to 4 bytes. */
+int netdev__receive(struct netdev *watch, const void *buf, size_t len);
 void netdev__free(struct netdev *watch); /* NULL is fine */
 
 #endif /* SRC_NETDEV_H */

@@ -13,7 +13,7 @@
 
 enum option_format { FORMAT_STANDARD, FORMAT_JSON, FORMAT_JSONL, FORMAT_PPVIZ };
 enum option_hook { HOOK_TC, HOOK_XDP };
-enum option_xdp_mode { XDP_MODE_UNSPECIFIED, XDP_MODE_NATIVE, XDP_MODE_GENERIC };
+enum option_xdp_mode { OPTION_XDP_UNSPECIFIED, OPTION_XDP_NATIVE, OPTION_XDP_GENERIC };
 
 struct options {
 	const char *interface; /* points into argv */

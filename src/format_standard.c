@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Lines for people. */
+#include <time.h>
+
+#include "format_util.h"
+
+#define CLOCK_LEN 8 /* of HH:MM:SS */
+
+/*
+ * Local time of day, HH:MM:SS.nnnnnnnnn. The last second's text is kept, so
+ * that localtime_r() (some 100 ns) is paid once a second and not once a line;
+ * nothing coarser is right in every zone. One thread formats.
+ */
+static char *put_local_time(char *p, uint64_t wall_ns)
+{
+	static char clock[CLOCK_LEN];
+	static uint64_t clock_second = UINT64_MAX; /* no time has it */
+	uint64_t second = wall_ns / PPING_NS_PER_SEC;
+	time_t t = (time_t)second;
+	struct tm tm = { 0 };
+	char *c = clock;
+
+	if (second != clock_second) {
+		localtime_r(&t, &tm);
+		c = put_2digits(c, (uint32_t)tm.tm_hour);
+		*c++ = ':';
+		c = put_2digits(c, (uint32_t)tm.tm_min);
+		*c++ = ':';
+		put_2digits(c, (uint32_t)tm.tm_sec);
+		clock_second = second;
+	}
+	p = put_bytes(p, clock, sizeof(clock));
+	*p++ = '.';
+	return put_9digits(p, (uint32_t)(wall_ns % PPING_NS_PER_SEC));
+}
+
+static char *put_protocol_and_flow(char *p, const struct pping_tuple *flow)
+{
+	p = put_protocol(p, flow->protocol);
+	*p++ = ' ';
+	return format_util__put_flow(p, flow, true);
+}
+
+static char *put_rtt(char *p, const struct pping_event *event)
+{
+	p = put_milliseconds(p, event->rtt);
+	p = PUT(p, " ms ");
+	p = put_milliseconds(p, event->min_rtt);
+	p = PUT(p, " ms ");
+	return put_protocol_and_flow(p, &event->flow);
+}
+
+static char *put_flow_event(char *p, const struct pping_event *event)
+{
+	p = put_protocol_and_flow(p, &event->flow);
+	*p++ = ' ';
+	p = put_string(p, format_util__flow_event_name(event->flow_event));
+	p = PUT(p, " due to ");
+	p = put_string(p, format_util__reason_name(event->reason));
+	p = PUT(p, " from ");
+	return put_string(p, format_util__trigger_name(event->triggered_by));
+}
+
+static char *put_lost(char *p, const struct pping_event *event)
+{
+	p = PUT(p, "lost ");
+	p = put_u64(p, event->lost);
+	return PUT(p, " events");
+}
+
+static void standard_event(struct text *out, const struct format_settings *set,
+			   const struct pping_event *event, uint64_t wall_ns, bool first)
+{
+	char *p;
+
+	(void)set;
+	(void)first;
+	if (event->type < PPING_EVENT_RTT || event->type > PPING_EVENT_LOST)
+		return;
+	p = text__reserve(out, FORMAT_RECORD_MAX);
+	if (!p)
+		return;
+	p = put_local_time(p, wall_ns);
+	*p++ = ' ';
+	if (event->type == PPING_EVENT_RTT)
+		p = put_rtt(p, event);
+	else if (event->type == PPING_EVENT_FLOW)
+		p = put_flow_event(p, event);
+	else
+		p = put_lost(p, event);
+	*p++ = '\n';
+	out->len = (size_t)(p - out->data);
+}
+
+const struct format format_standard = {
+	.name = "standard",
+	.appendable = true,
+	.event = standard_event,
+};

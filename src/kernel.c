@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <linux/capability.h>
+
+#include <bpf/bpf.h>
+
+#include "kernel.h"
+
+#include "pping.skel.h"
+
+#define VMLINUX_BTF "/sys/kernel/btf/vmlinux"
+#define KERNEL_FLOOR_MAJOR 5
+#define KERNEL_FLOOR_MINOR 15
+
+struct kernel {
+	struct pping_kern *skel;
+	struct pping_config config;
+	struct pping_shared *shared;
+	struct pping_counters *per_cpu; /* room for one sum per possible CPU */
+	int cpus;
+};
+
+/* The last things libbpf said: shown only when loading fails, they are alarming noise otherwise. */
+static char said[4096];
+static size_t said_len;
+
+static int listen_to_libbpf(enum libbpf_print_level level, const char *format, va_list args)
+{
+	size_t room = sizeof(said) - said_len;
+	int len;
+
+	if (level == LIBBPF_DEBUG)
+		return 0;
+	len = vsnprintf(said + said_len, room, format, args);
+	if (len > 0)
+		said_len += (size_t)len < room ? (size_t)len : room - 1;
+	return 0;
+}
+
+/* The effective set tells what we may do now: bits from linux/capability.h. */
+static uint64_t effective_capabilities(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = {};
+
+	if (syscall(SYS_capget, &header, data))
+		return ~0ULL;
+	return (uint64_t)data[1].effective << 32 | data[0].effective;
+}
+
+static bool lacks_capabilities(char *list, size_t size)
+{
+	static const struct {
+		int bit;
+		const char *name;
+	} needed[] = {
+		{ CAP_BPF, "CAP_BPF" },
+		{ CAP_NET_ADMIN, "CAP_NET_ADMIN" },
+		{ CAP_PERFMON, "CAP_PERFMON" },
+	};
+	uint64_t have = effective_capabilities();
+	size_t len = 0;
+
+	list[0] = '\0';
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
+		/* CAP_SYS_ADMIN stands for the younger two, kernel/bpf/syscall.c */
+		bool admin = needed[i].bit != CAP_NET_ADMIN && have >> CAP_SYS_ADMIN & 1;
+
+		if (have >> needed[i].bit & 1 || admin)
+			continue;
+		len += snprintf(list + len, size - len, "%s%s", len ? ", " : "", needed[i].name);
+	}
+	return len > 0;
+}
+
+static bool kernel_too_old(struct utsname *uts)
+{
+	int major, minor;
+
+	if (uname(uts) || sscanf(uts->release, "%d.%d", &major, &minor) != 2)
+		return false;
+	return major < KERNEL_FLOOR_MAJOR ||
+	       (major == KERNEL_FLOOR_MAJOR && minor < KERNEL_FLOOR_MINOR);
+}
+
+/* The last line libbpf printed that says more than "failed". */
+static const char *last_words(void)
+{
+	char *line, *save = NULL, *best = NULL;
+
+	for (line = strtok_r(said, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		if (strncmp(line, "processed ", 10) && !strstr(line, "failed to load") &&
+		    !strstr(line, "-- END"))
+			best = line;
+	said_len = 0;
+	return best;
+}
+
+void kernel__explain(int err, const char *what)
+{
+	struct utsname uts;
+	char lacking[128];
+	const char *words;
+
+	if ((err == -EPERM || err == -EACCES) && lacks_capabilities(lacking, sizeof(lacking))) {
+		fprintf(stderr, "pping: %s: missing privilege: %s; run it as root or with sudo\n",
+			what, lacking);
+		return;
+	}
+	if (kernel_too_old(&uts)) {
+		fprintf(stderr, "pping: %s: kernel %s is too old: %d.%d or newer is needed\n", what,
+			uts.release, KERNEL_FLOOR_MAJOR, KERNEL_FLOOR_MINOR);
+		return;
+	}
+	if (access(VMLINUX_BTF, R_OK)) {
+		fprintf(stderr,
+			"pping: %s: the kernel has no BTF (" VMLINUX_BTF
+			"): it needs one built with CONFIG_DEBUG_INFO_BTF\n",
+			what);
+		return;
+	}
+	words = last_words();
+	fprintf(stderr, "pping: %s: %s%s%s%s\n", what, strerror(-err), words ? " (" : "",
+		words ? words : "", words ? ")" : "");
+}
+
+static int random_keys(struct pping_config *config)
+{
+	if (getrandom(config->nh_key, sizeof(config->nh_key), 0) != sizeof(config->nh_key) ||
+	    getrandom(config->spill_seed, sizeof(config->spill_seed), 0) !=
+		    sizeof(config->spill_seed))
+		return -EIO;
+	config->spill_seed[1] |= 1;
+	config->spill_seed[2] |= 1;
+	return 0;
+}
+
+static void configure(struct pping_config *config, const struct kernel_settings *set)
+{
+	const struct options *opts = set->options;
+
+	config->rate_limit_ns = opts->rate_limit_ns;
+	config->rtt_rate = opts->rtt_rate;
+	config->use_srtt = opts->use_srtt;
+	config->track_tcp = opts->track_tcp;
+	config->track_icmp = opts->track_icmp;
+	config->include_local = opts->include_local;
+	config->include_syn = opts->include_syn;
+	config->counters = opts->counters;
+	config->debug_cleanup = opts->debug_cleanup;
+	config->l3_device = set->l3_device;
+}
+
+static int configure_object(struct kernel *k, const struct kernel_settings *set)
+{
+	const struct options *opts = set->options;
+	int err;
+
+	err = random_keys(&k->config);
+	if (err)
+		return err;
+	configure(&k->config, set);
+	memcpy((void *)&k->skel->rodata->config, &k->config, sizeof(k->config));
+	k->skel->data_shared->shared.epoch = 1;
+	err = bpf_map__set_max_entries(k->skel->maps.flows, opts->max_flows);
+	if (!err && opts->counters)
+		err = bpf_map__set_value_size(k->skel->maps.flows, sizeof(struct pping_flow));
+	if (!err)
+		err = bpf_program__set_autoload(k->skel->progs.pping_xdp, false);
+	if (!err)
+		err = bpf_program__set_autoload(k->skel->progs.pping_ingress,
+						opts->ingress_hook == HOOK_TC);
+	return err;
+}
+
+int kernel__open(struct kernel **kernel, const struct kernel_settings *settings)
+{
+	struct kernel *k = calloc(1, sizeof(*k));
+	int err;
+
+	if (!k)
+		return -ENOMEM;
+	libbpf_set_print(listen_to_libbpf);
+	said_len = 0;
+	k->skel = pping_kern__open();
+	err = k->skel ? configure_object(k, settings) : -errno;
+	if (!err) {
+		k->cpus = libbpf_num_possible_cpus();
+		err = k->cpus < 0 ? k->cpus : 0;
+	}
+	if (!err) {
+		k->per_cpu = calloc(k->cpus, sizeof(*k->per_cpu));
+		err = k->per_cpu ? 0 : -ENOMEM;
+	}
+	if (err) {
+		kernel__explain(err, "can't prepare the BPF programs");
+		kernel__free(k);
+		return err;
+	}
+	*kernel = k;
+	return 0;
+}
+
+/* What userspace writes while the programs run. */
+static int share(struct kernel *k)
+{
+	k->shared = mmap(NULL, sizeof(*k->shared), PROT_READ | PROT_WRITE, MAP_SHARED,
+			 bpf_map__fd(k->skel->maps.data_shared), 0);
+	if (k->shared != MAP_FAILED)
+		return 0;
+	k->shared = NULL;
+	return -errno;
+}
+
+int kernel__load(struct kernel *k)
+{
+	int err = pping_kern__load(k->skel);
+
+	if (!err)
+		err = share(k);
+	if (err)
+		kernel__explain(err, "can't load the BPF programs");
+	return err;
+}
+
+static int reuse_maps(struct kernel *k, struct bpf_object *object)
+{
+	struct bpf_map *map;
+	int err = 0;
+
+	bpf_object__for_each_map(map, object)
+	{
+		const struct bpf_map *ours;
+
+		/* constants are each object's own: it is loaded with a copy */
+		if (!strcmp(bpf_map__name(map), bpf_map__name(k->skel->maps.rodata)))
+			continue;
+		ours = bpf_object__find_map_by_name(k->skel->obj, bpf_map__name(map));
+		err = ours ? bpf_map__reuse_fd(map, bpf_map__fd(ours)) : -ENOENT;
+		if (err)
+			break;
+	}
+	return err;
+}
+
+static int select_xdp(struct kernel *k, struct bpf_object *object, bool frags)
+{
+	struct bpf_program *prog;
+	struct bpf_map *rodata;
+	int err = 0;
+
+	bpf_object__for_each_program(prog, object)
+	{
+		bool xdp = !strcmp(bpf_program__name(prog), "pping_xdp");
+
+		err = bpf_program__set_autoload(prog, xdp);
+		if (!err && xdp && !frags)
+			err = bpf_program__set_flags(prog, 0);
+		if (err)
+			return err;
+	}
+	rodata = bpf_object__find_map_by_name(object, bpf_map__name(k->skel->maps.rodata));
+	return rodata ? bpf_map__set_initial_value(rodata, &k->config, sizeof(k->config)) : -ENOENT;
+}
+
+int kernel__open_xdp(struct kernel *k, bool frags, struct bpf_object **object)
+{
+	DECLARE_LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "pping_kern");
+	const void *elf;
+	size_t size;
+	int err;
+
+	elf = pping_kern__elf_bytes(&size);
+	*object = bpf_object__open_mem(elf, size, &opts);
+	err = *object ? 0 : -errno;
+	if (!err)
+		err = select_xdp(k, *object, frags);
+	if (!err)
+		err = reuse_maps(k, *object);
+	if (err) {
+		bpf_object__close(*object);
+		kernel__explain(err, "can't prepare the XDP program");
+	}
+	return err;
+}
+
+void kernel__free(struct kernel *k)
+{
+	if (!k)
+		return;
+	if (k->shared)
+		munmap(k->shared, sizeof(*k->shared));
+	pping_kern__destroy(k->skel);
+	free(k->per_cpu);
+	free(k);
+}
+
+int kernel__egress_fd(const struct kernel *k)
+{
+	return bpf_program__fd(k->skel->progs.pping_egress);
+}
+
+int kernel__ingress_fd(const struct kernel *k)
+{
+	return bpf_program__fd(k->skel->progs.pping_ingress);
+}
+
+const struct bpf_program *kernel__clean_program(const struct kernel *k)
+{
+	return k->skel->progs.pping_clean;
+}
+
+int kernel__events_fd(const struct kernel *k)
+{
+	return bpf_map__fd(k->skel->maps.events);
+}
+
+int kernel__flows_fd(const struct kernel *k)
+{
+	return bpf_map__fd(k->skel->maps.flows);
+}
+
+int kernel__cleanup_fd(const struct kernel *k)
+{
+	return bpf_map__fd(k->skel->maps.cleanup);
+}
+
+void kernel__tick(struct kernel *k)
+{
+	/* one writer; programs read it whole */
+	__atomic_store_n(&k->shared->epoch, k->shared->epoch + 1, __ATOMIC_RELAXED);
+}
+
+/* Flows that asked before ask again. */
+static void local_set_changed(struct kernel *k)
+{
+	__atomic_store_n(&k->shared->local_generation, k->shared->local_generation + 1,
+			 __ATOMIC_RELAXED);
+}
+
+int kernel__add_local(struct kernel *k, const union pping_addr *addr)
+{
+	__u8 yes = 1;
+	int err = bpf_map_update_elem(bpf_map__fd(k->skel->maps.local_addrs), addr, &yes, BPF_ANY);
+
+	local_set_changed(k);
+	return err;
+}
+
+int kernel__remove_local(struct kernel *k, const union pping_addr *addr)
+{
+	int err = bpf_map_delete_elem(bpf_map__fd(k->skel->maps.local_addrs), addr);
+
+	local_set_changed(k);
+	return err;
+}
+
+int kernel__counters(const struct kernel *k, struct pping_counters *sum)
+{
+	__u32 zero = 0;
+	int err = bpf_map_lookup_elem(bpf_map__fd(k->skel->maps.counters), &zero, k->per_cpu);
+
+	if (err)
+		return err;
+	memset(sum, 0, sizeof(*sum));
+	for (int cpu = 0; cpu < k->cpus; cpu++)
+		for (int i = 0; i < PPING_COUNTERS; i++)
+			sum->n[i] += k->per_cpu[cpu].n[i];
+	return 0;
+}

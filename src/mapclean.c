@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+
+#include "kernel.h"
+#include "mapclean.h"
+
+/* Records read in one piece before other work gets its turn. */
+#define PIECE_RECORDS 512
+/* Between the pieces of a pass there is at least this. */
+#define PIECE_MIN_NS (1 * PPING_NS_PER_MS)
+
+struct mapclean {
+	struct mapclean_settings set;
+	struct bpf_link *link; /* the program bound to the map: each pass opens it anew */
+	int pass_fd; /* -1: no pass under way */
+	struct loop_source *timer;
+	uint64_t pass_start_ns;
+	struct pping_cleanup before; /* the map's totals when the pass began */
+	struct mapclean_report pass, last, total;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * PPING_NS_PER_SEC + ts.tv_nsec;
+}
+
+static int fail(int err, const char *what)
+{
+	fprintf(stderr, "pping: cleaning: %s: %s\n", what, strerror(-err));
+	return err;
+}
+
+static int read_totals(const struct mapclean *c, struct pping_cleanup *totals)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(c->set.cleanup_fd, &zero, totals);
+}
+
+static int begin_pass(struct mapclean *c)
+{
+	int err = read_totals(c, &c->before);
+
+	if (err)
+		return fail(err, "can't read its counters");
+	c->pass_fd = bpf_iter_create(bpf_link__fd(c->link));
+	if (c->pass_fd < 0)
+		return fail(-errno, "can't start a pass");
+	memset(&c->pass, 0, sizeof(c->pass));
+	c->pass.passes = 1;
+	c->pass_start_ns = now_ns();
+	return 0;
+}
+
+static void add_report(struct mapclean_report *sum, const struct mapclean_report *r)
+{
+	for (int i = 0; i < PPING_CLEANUP_COUNTERS; i++)
+		sum->did.n[i] += r->did.n[i];
+	sum->runtime_ns += r->runtime_ns;
+	if (sum->longest_ns < r->longest_ns)
+		sum->longest_ns = r->longest_ns;
+	sum->passes += r->passes;
+}
+
+static int end_pass(struct mapclean *c)
+{
+	struct pping_cleanup after;
+	int err = read_totals(c, &after);
+
+	close(c->pass_fd);
+	c->pass_fd = -1;
+	if (err)
+		return fail(err, "can't read its counters");
+	for (int i = 0; i < PPING_CLEANUP_COUNTERS; i++)
+		c->pass.did.n[i] = after.n[i] - c->before.n[i];
+	c->last = c->pass;
+	add_report(&c->total, &c->pass);
+	c->set.passed(c->set.ctx, &c->last);
+	return 0;
+}
+
+/*
+ * Reads on until the iterator's next sign of life. 1: the pass has ended, 0: there
+ * is more, or a negative errno. The kernel hands over what it has once that is as
+ * much as was asked for: asking for one record makes it return after one.
+ */
+static int read_piece(struct mapclean *c)
+{
+	struct pping_event record = {};
+	uint64_t start = now_ns(), spent;
+	int err = 0, records;
+
+	for (records = 0; records < PIECE_RECORDS; records++) {
+		ssize_t len = read(c->pass_fd, &record, PPING_EVENT_SIZE);
+
+		if (len < 0 && (errno == EAGAIN || errno == EINTR))
+			break;
+		if (len != PPING_EVENT_SIZE) {
+			err = len == 0 ? 1 : len < 0 ? fail(-errno, "can't read") : -EIO;
+			break;
+		}
+		if (record.type == PPING_EVENT_MARK && records)
+			break;
+		if (record.type != PPING_EVENT_MARK)
+			err = c->set.announce(c->set.ctx, &record);
+		if (err)
+			break;
+	}
+	spent = now_ns() - start;
+	c->pass.runtime_ns += spent;
+	if (c->pass.longest_ns < spent)
+		c->pass.longest_ns = spent;
+	return err;
+}
+
+/* A full table's pieces fill the interval. */
+static uint64_t piece_interval(const struct mapclean *c)
+{
+	uint64_t pieces = c->set.max_flows / PPING_CLEANUP_PIECE + 2;
+	uint64_t interval = c->set.interval_ns / pieces;
+
+	return interval < PIECE_MIN_NS ? PIECE_MIN_NS : interval;
+}
+
+static int on_timer(void *ctx, uint64_t expirations)
+{
+	struct mapclean *c = ctx;
+	uint64_t spent;
+	int err = c->pass_fd < 0 ? begin_pass(c) : 0;
+
+	(void)expirations;
+	if (!err)
+		err = read_piece(c);
+	if (err < 0)
+		return err;
+	if (err == 0)
+		return loop__timer_set(c->timer, piece_interval(c));
+	err = end_pass(c);
+	if (err)
+		return err;
+	spent = now_ns() - c->pass_start_ns;
+	return loop__timer_set(c->timer, spent + PIECE_MIN_NS < c->set.interval_ns
+						 ? c->set.interval_ns - spent
+						 : PIECE_MIN_NS);
+}
+
+static struct bpf_link *bind_to_map(const struct bpf_program *program, int map_fd)
+{
+	union bpf_iter_link_info info = { .map.map_fd = map_fd };
+	DECLARE_LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info,
+			    .link_info_len = sizeof(info));
+
+	return bpf_program__attach_iter(program, &opts);
+}
+
+int mapclean__new(struct mapclean **clean, struct loop *loop,
+		  const struct mapclean_settings *settings)
+{
+	struct mapclean *c = calloc(1, sizeof(*c));
+	int err = 0;
+
+	if (!c)
+		return -ENOMEM;
+	c->set = *settings;
+	c->pass_fd = -1;
+	c->link = bind_to_map(settings->program, settings->flows_fd);
+	if (!c->link) {
+		err = -errno;
+		kernel__explain(err, "can't attach the cleaning iterator");
+	}
+	if (!err && settings->interval_ns)
+		err = loop__timer(loop, settings->interval_ns, on_timer, c, &c->timer);
+	if (err) {
+		mapclean__free(c);
+		return err;
+	}
+	*clean = c;
+	return 0;
+}
+
+void mapclean__free(struct mapclean *c)
+{
+	if (!c)
+		return;
+	loop__remove(c->timer);
+	if (c->pass_fd >= 0)
+		close(c->pass_fd);
+	bpf_link__destroy(c->link);
+	free(c);
+}
+
+int mapclean__run_pass(struct mapclean *c)
+{
+	int err;
+
+	if (c->pass_fd >= 0) {
+		close(c->pass_fd);
+		c->pass_fd = -1;
+	}
+	err = begin_pass(c);
+	while (!err)
+		err = read_piece(c);
+	return err < 0 ? err : end_pass(c);
+}
+
+const struct mapclean_report *mapclean__last(const struct mapclean *c)
+{
+	return &c->last;
+}
+
+const struct mapclean_report *mapclean__total(const struct mapclean *c)
+{
+	return &c->total;
+}

@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+
+#include "attach.h"
+#include "events.h"
+#include "kernel.h"
+#include "mapclean.h"
+#include "monitor.h"
+#include "netdev.h"
+
+/* A line appears within this and its processing. */
+#define DRAIN_INTERVAL_NS (40 * PPING_NS_PER_MS)
+/* How long a CPU may take from reading the clock to handing over its event. */
+#define HANDOVER_NS (2 * PPING_NS_PER_MS)
+
+struct monitor {
+	const struct options *options;
+	struct sink *sink;
+	struct kernel *kernel;
+	struct events *events;
+	struct netdev *netdev;
+	struct netdev_info device; /* ifindex 0: it is away */
+	struct attach *attach;
+	struct mapclean *clean;
+	struct loop_source *events_source, *netdev_source, *drain_timer, *second_timer;
+	bool draining; /* events_source is watched */
+	bool finished;
+	uint64_t start_ns, end_ns;
+	uint64_t lost_told;
+	struct pping_counters counters; /* as last read */
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * PPING_NS_PER_SEC + ts.tv_nsec;
+}
+
+/* --- events --------------------------------------------------------------------- */
+
+static int on_event(void *ctx, const struct pping_event *event)
+{
+	struct monitor *m = ctx;
+
+	return sink__event(m->sink, event);
+}
+
+static int drain(struct monitor *m, uint64_t horizon)
+{
+	int err = events__drain(m->events, horizon, on_event, m);
+	int flushed = sink__flush(m->sink);
+
+	return err ? err : flushed;
+}
+
+/* While the reader of our output is slow, events wait in the rings, and what is too much is counted there. */
+static int drain_if_wanted(struct monitor *m)
+{
+	bool wanted = !sink__full(m->sink);
+
+	if (wanted != m->draining) {
+		int err = loop__watch(m->events_source, wanted ? EPOLLIN : 0);
+
+		if (err)
+			return err;
+		m->draining = wanted;
+	}
+	return wanted ? drain(m, now_ns() - HANDOVER_NS) : 0;
+}
+
+static int on_events(void *ctx, uint32_t epoll_events)
+{
+	(void)epoll_events;
+	return drain_if_wanted(ctx);
+}
+
+static int on_drain_timer(void *ctx, uint64_t expirations)
+{
+	(void)expirations;
+	return drain_if_wanted(ctx);
+}
+
+/* Losses belong to the data: whoever reads them alone must know that some are missing. */
+static int tell_lost(struct monitor *m)
+{
+	struct pping_event event = { .type = PPING_EVENT_LOST };
+	uint64_t lost;
+	int err = kernel__counters(m->kernel, &m->counters);
+
+	if (err) {
+		fprintf(stderr, "pping: can't read the counters: %s\n", strerror(-err));
+		return err;
+	}
+	lost = summary__lost(&m->counters);
+	if (lost == m->lost_told)
+		return 0;
+	event.timestamp = now_ns();
+	event.lost = lost - m->lost_told;
+	m->lost_told = lost;
+	return events__add(m->events, &event);
+}
+
+static int on_second(void *ctx, uint64_t expirations)
+{
+	struct monitor *m = ctx;
+
+	/* one tick however long we were stopped: flows must not age while nobody looks */
+	(void)expirations;
+	kernel__tick(m->kernel);
+	sink__check_clock(m->sink);
+	return tell_lost(m);
+}
+
+/* --- cleaning ------------------------------------------------------------------- */
+
+static int on_timeout_event(void *ctx, const struct pping_event *event)
+{
+	struct monitor *m = ctx;
+
+	return events__add(m->events, event);
+}
+
+static void on_pass(void *ctx, const struct mapclean_report *pass)
+{
+	struct monitor *m = ctx;
+
+	if (m->options->debug_cleanup)
+		summary__print_cleanup(stderr, pass);
+}
+
+static int start_cleaning(struct monitor *m, struct loop *loop)
+{
+	struct mapclean_settings settings = {
+		.program = kernel__clean_program(m->kernel),
+		.flows_fd = kernel__flows_fd(m->kernel),
+		.cleanup_fd = kernel__cleanup_fd(m->kernel),
+		.max_flows = m->options->max_flows,
+		.interval_ns = m->options->cleanup_interval_ns,
+		.ctx = m,
+		.announce = on_timeout_event,
+		.passed = on_pass,
+	};
+
+	return mapclean__new(&m->clean, loop, &settings);
+}
+
+/* --- the interface ---------------------------------------------------------------- */
+
+static void note(const struct monitor *m, const char *text)
+{
+	if (!m->options->quiet)
+		fprintf(stderr, "pping: %s %s\n", m->options->interface, text);
+}
+
+static int attach(struct monitor *m)
+{
+	struct attach_settings settings = {
+		.kernel = m->kernel,
+		.name = m->options->interface,
+		.ifindex = m->device.ifindex,
+		.ingress_hook = m->options->ingress_hook,
+		.xdp_mode = m->options->xdp_mode,
+	};
+	char text[128];
+	int err = attach__new(&m->attach, &settings);
+
+	if (err)
+		return err;
+	snprintf(text, sizeof(text), "is being monitored (%s)%s", attach__how(m->attach),
+		 m->device.up ? "" : "; it is down");
+	note(m, text);
+	return 0;
+}
+
+static void detach(struct monitor *m)
+{
+	attach__free(m->attach);
+	m->attach = NULL;
+}
+
+static int on_removed(void *ctx)
+{
+	struct monitor *m = ctx;
+
+	detach(m);
+	m->device.ifindex = 0;
+	if (m->options->exit_on_removal) {
+		note(m, "was removed");
+		return LOOP_STOP;
+	}
+	note(m, "was removed; waiting for its return");
+	return 0;
+}
+
+static int come_back(struct monitor *m, const struct netdev_info *info)
+{
+	if (netdev__is_l3(info->arp_type) != netdev__is_l3(m->device.arp_type)) {
+		fprintf(stderr, "pping: %s came back as another kind of device: start pping anew\n",
+			m->options->interface);
+		return -ENODEV;
+	}
+	detach(m);
+	m->device = *info;
+	return attach(m);
+}
+
+static int on_changed(void *ctx, const struct netdev_info *info)
+{
+	struct monitor *m = ctx;
+	bool was_up = m->device.up;
+	int err;
+
+	if (info->ifindex != m->device.ifindex) {
+		err = come_back(m, info);
+		/* gone again already: the news of that is on its way */
+		if (err == -ENODEV || err == -ENXIO)
+			m->device.ifindex = 0;
+		return err;
+	}
+	m->device = *info;
+	if (was_up != info->up)
+		note(m, info->up ? "is up" : "is down; waiting for it to come up");
+	return 0;
+}
+
+static int on_address_added(void *ctx, const union pping_addr *addr)
+{
+	struct monitor *m = ctx;
+	int err = kernel__add_local(m->kernel, addr);
+
+	if (err)
+		fprintf(stderr, "pping: more than %d local addresses: the rest is not left out\n",
+			PPING_MAX_LOCAL_ADDRS);
+	return 0;
+}
+
+static int on_address_removed(void *ctx, const union pping_addr *addr)
+{
+	struct monitor *m = ctx;
+
+	kernel__remove_local(m->kernel, addr);
+	return 0;
+}
+
+static int on_netdev(void *ctx, uint32_t epoll_events)
+{
+	struct monitor *m = ctx;
+
+	(void)epoll_events;
+	return netdev__read(m->netdev);
+}
+
+static int find_device(struct monitor *m)
+{
+	const char *name = m->options->interface;
+	int err = netdev__find(name, &m->device);
+
+	if (err) {
+		fprintf(stderr, "pping: %s: %s\n", name,
+			err == -ENODEV ? "no such interface; \"ip link\" lists them"
+				       : strerror(-err));
+		return err;
+	}
+	if (!netdev__is_l3(m->device.arp_type) && !netdev__is_ethernet(m->device.arp_type)) {
+		fprintf(stderr, "pping: %s: not an Ethernet, PPP or IP interface (ARP type %u)\n",
+			name, m->device.arp_type);
+		return -EPROTONOSUPPORT;
+	}
+	if (netdev__is_l3(m->device.arp_type) && m->options->ingress_hook == HOOK_XDP) {
+		fprintf(stderr,
+			"pping: %s: XDP needs an interface with Ethernet headers; use "
+			"-I tc\n",
+			name);
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+static int watch_device(struct monitor *m, struct loop *loop)
+{
+	struct netdev_handlers handlers = {
+		.ctx = m,
+		.changed = on_changed,
+		.removed = on_removed,
+		.address_added = on_address_added,
+		.address_removed = on_address_removed,
+	};
+	int err = netdev__watch(&m->netdev, m->options->interface, &handlers);
+
+	if (err)
+		return err;
+	return loop__add(loop, netdev__fd(m->netdev), EPOLLIN, on_netdev, m, &m->netdev_source);
+}
+
+/* --- begin and end ------------------------------------------------------------------ */
+
+static int load(struct monitor *m)
+{
+	struct kernel_settings settings = {
+		.options = m->options,
+		.l3_device = netdev__is_l3(m->device.arp_type),
+	};
+	int err = kernel__open(&m->kernel, &settings);
+
+	return err ? err : kernel__load(m->kernel);
+}
+
+/* The buffer is open before the programs attach, and they attach last: nothing is missed. */
+static int start(struct monitor *m, struct loop *loop)
+{
+	int err = find_device(m);
+
+	if (!err)
+		err = load(m);
+	if (!err)
+		err = events__open(&m->events, kernel__events_fd(m->kernel),
+				   m->options->event_buffer_bytes);
+	if (!err)
+		err = loop__add(loop, events__fd(m->events), EPOLLIN, on_events, m,
+				&m->events_source);
+	if (!err)
+		err = watch_device(m, loop);
+	if (!err)
+		err = start_cleaning(m, loop);
+	if (!err)
+		err = loop__timer(loop, DRAIN_INTERVAL_NS, on_drain_timer, m, &m->drain_timer);
+	if (!err)
+		err = loop__timer(loop, PPING_NS_PER_SEC, on_second, m, &m->second_timer);
+	return err ? err : attach(m);
+}
+
+int monitor__new(struct monitor **monitor, struct loop *loop, const struct options *options,
+		 struct sink *sink)
+{
+	struct monitor *m = calloc(1, sizeof(*m));
+	int err;
+
+	if (!m)
+		return -ENOMEM;
+	m->options = options;
+	m->sink = sink;
+	m->draining = true;
+	m->start_ns = now_ns();
+	err = start(m, loop);
+	if (err) {
+		monitor__free(m);
+		return err;
+	}
+	*monitor = m;
+	return 0;
+}
+
+int monitor__finish(struct monitor *m)
+{
+	int err, drained;
+
+	detach(m);
+	m->end_ns = now_ns();
+	err = mapclean__run_pass(m->clean);
+	m->finished = !err;
+	if (!err)
+		err = tell_lost(m);
+	drained = events__drain(m->events, UINT64_MAX, on_event, m);
+	return err ? err : drained;
+}
+
+void monitor__summary(const struct monitor *m, struct summary *s)
+{
+	const struct mapclean_report *last = mapclean__last(m->clean);
+
+	memset(s, 0, sizeof(*s));
+	s->interface = m->options->interface;
+	s->elapsed_ns = (m->end_ns ? m->end_ns : now_ns()) - m->start_ns;
+	kernel__counters(m->kernel, &s->counters);
+	s->counted_present = last->passes > 0;
+	s->present = last->did.n[PPING_CLEANUP_SEEN] - last->did.n[PPING_CLEANUP_REMOVED];
+	s->present_replied = last->did.n[PPING_CLEANUP_REPLIED];
+	s->records = sink__records(m->sink);
+}
+
+void monitor__free(struct monitor *m)
+{
+	if (!m)
+		return;
+	detach(m);
+	loop__remove(m->second_timer);
+	loop__remove(m->drain_timer);
+	loop__remove(m->netdev_source);
+	loop__remove(m->events_source);
+	mapclean__free(m->clean);
+	netdev__free(m->netdev);
+	events__free(m->events);
+	kernel__free(m->kernel);
+	free(m);
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The live source of events: the programs on an interface, the events they
+ * send, the cleaning of their maps, and the interface's coming and going.
+ */
+#ifndef SRC_MONITOR_H
+#define SRC_MONITOR_H
+
+#include "loop.h"
+#include "options.h"
+#include "sink.h"
+#include "summary.h"
+
+struct monitor;
+
+/* Starts measuring. options and sink outlive the monitor. 0 or a negative errno (printed). */
+int monitor__new(struct monitor **monitor, struct loop *loop, const struct options *options,
+		 struct sink *sink);
+
+/* Detaches, hands everything measured to the sink and counts up. 0 or a negative errno (printed). */
+int monitor__finish(struct monitor *monitor);
+/* The totals so far, or of the whole run after monitor__finish(). */
+void monitor__summary(const struct monitor *monitor, struct summary *summary);
+void monitor__free(struct monitor *monitor); /* NULL is fine */
+
+#endif /* SRC_MONITOR_H */

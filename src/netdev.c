@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "src/netdev.h"
+
+#include <errno.h>
+#include <linux/if.h>
+#include <linux/if_arp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "src/addresses.h"
+#include "src/netlink.h"
+#include "src/rtnetlink.h"
+
+/* Dumps that something changed during; the rest is left to the next notification. */
+#define DUMP_TRIES 4
+/* Datagrams in one netdev__read: the other handlers of the loop want their turn. */
+#define READ_MAX 256
+
+struct netdev {
+	struct netdev_handlers handlers;
+	char *name;
+	int fd;
+	struct netdev_info told; /* ifindex 0: there is none */
+	struct addresses *addresses;
+	/* Notifications were lost: ask for everything once the socket is empty. */
+	bool stale;
+	int result; /* what ended a dump, printed where it needed to be */
+	void *buf;
+};
+
+static int failed(const char *what, int err)
+{
+	fprintf(stderr, "pping: %s: %s\n", what, strerror(-err));
+	return err;
+}
+
+bool netdev__is_l3(unsigned short arp_type)
+{
+	switch (arp_type) {
+	case ARPHRD_NONE: /* tun, WireGuard, XFRM interfaces */
+	case ARPHRD_PPP:
+	case ARPHRD_RAWIP: /* modems */
+	case ARPHRD_TUNNEL:
+	case ARPHRD_TUNNEL6:
+	case ARPHRD_SIT:
+	case ARPHRD_IPGRE:
+	case ARPHRD_IP6GRE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+bool netdev__is_ethernet(unsigned short arp_type)
+{
+	return arp_type == ARPHRD_ETHER || arp_type == ARPHRD_LOOPBACK;
+}
+
+struct find {
+	const char *name;
+	struct netdev_info *info;
+	bool found;
+};
+
+static int found_link(void *ctx, const struct nlmsghdr *message)
+{
+	struct find *find = ctx;
+	bool named;
+
+	if (message->nlmsg_type == RTM_NEWLINK &&
+	    rtnetlink__link(message, find->name, find->info, &named))
+		find->found = true;
+	return 0;
+}
+
+int netdev__find(const char *name, struct netdev_info *info)
+{
+	struct {
+		struct nlmsghdr header;
+		struct ifinfomsg link;
+		struct rtattr attr;
+		char name[ALTIFNAMSIZ];
+	} request = {
+		.header.nlmsg_type = RTM_GETLINK,
+	};
+	struct find find = { .name = name, .info = info };
+	size_t size = strlen(name) + 1;
+	int err;
+
+	if (size == 1 || size > sizeof(request.name))
+		return -ENODEV;
+	/* The kernel looks for either kind of name under both. */
+	request.attr.rta_type = size > IFNAMSIZ ? IFLA_ALT_IFNAME : IFLA_IFNAME;
+	request.attr.rta_len = RTA_LENGTH(size);
+	memcpy(request.name, name, size);
+	request.header.nlmsg_len = NLMSG_LENGTH(sizeof(request.link)) + RTA_SPACE(size);
+	err = netlink__request(&request.header, found_link, &find);
+	if (err)
+		return err;
+	return find.found ? 0 : -ENODEV;
+}
+
+static bool same_info(const struct netdev_info *a, const struct netdev_info *b)
+{
+	return a->ifindex == b->ifindex && a->arp_type == b->arp_type && a->mtu == b->mtu &&
+	       a->up == b->up && a->running == b->running;
+}
+
+static int link_removed(struct netdev *watch)
+{
+	watch->told = (struct netdev_info){ 0 };
+	return watch->handlers.removed(watch->handlers.ctx);
+}
+
+static int link_changed(struct netdev *watch, const struct netdev_info *info)
+{
+	int ret;
+
+	if (same_info(&watch->told, info))
+		return 0;
+	/* Nobody told us that the old one went. */
+	if (watch->told.ifindex && watch->told.ifindex != info->ifindex) {
+		ret = link_removed(watch);
+		if (ret)
+			return ret;
+	}
+	watch->told = *info;
+	return watch->handlers.changed(watch->handlers.ctx, info);
+}
+
+static int link_message(struct netdev *watch, const struct nlmsghdr *message)
+{
+	struct netdev_info info;
+	bool named;
+
+	if (!rtnetlink__link(message, watch->name, &info, &named))
+		return 0;
+	if (message->nlmsg_type == RTM_NEWLINK && named)
+		return link_changed(watch, &info);
+	/* Deleted, moved to another namespace, or renamed. */
+	return info.ifindex == watch->told.ifindex ? link_removed(watch) : 0;
+}
+
+static int address_removed(void *ctx, const union pping_addr *addr)
+{
+	struct netdev *watch = ctx;
+
+	watch->result = watch->handlers.address_removed(watch->handlers.ctx, addr);
+	return watch->result;
+}
+
+static int address_message(struct netdev *watch, const struct nlmsghdr *message)
+{
+	struct address address;
+	bool present;
+	int ret;
+
+	if (!rtnetlink__address(message, &address, &present))
+		return 0;
+	if (!present) {
+		ret = addresses__remove(watch->addresses, &address);
+		return ret ? address_removed(watch, &address.addr) : 0;
+	}
+	ret = addresses__add(watch->addresses, &address);
+	if (ret < 0)
+		return failed("the host's addresses", ret);
+	return ret ? watch->handlers.address_added(watch->handlers.ctx, &address.addr) : 0;
+}
+
+static int any_message(void *ctx, const struct nlmsghdr *message)
+{
+	struct netdev *watch = ctx;
+	int ret = 0;
+
+	switch (message->nlmsg_type) {
+	case RTM_NEWLINK:
+	case RTM_DELLINK:
+		ret = link_message(watch, message);
+		break;
+	case RTM_NEWADDR:
+	case RTM_DELADDR:
+		ret = address_message(watch, message);
+		break;
+	}
+	watch->result = ret;
+	return ret;
+}
+
+int netdev__receive(struct netdev *watch, const void *buf, size_t len)
+{
+	struct netlink_span span = { buf, len };
+	const struct nlmsghdr *message;
+	int ret;
+
+	while ((message = netlink__message(&span))) {
+		ret = any_message(watch, message);
+		if (ret) {
+			watch->stale = true; /* of the rest we know nothing */
+			return ret;
+		}
+	}
+	return 0;
+}
+
+/*
+ * Report how the addresses differ from what we know. Interrupted every time, it
+ * leaves watch->stale and removes nothing: what interrupted it is in our socket
+ * as well, so that netdev__read will be called and come here again.
+ */
+static int dump_addresses(struct netdev *watch)
+{
+	int err = -EINTR;
+
+	watch->result = 0;
+	watch->stale = true;
+	for (int i = 0; i < DUMP_TRIES && err == -EINTR && !watch->result; i++) {
+		struct {
+			struct nlmsghdr header;
+			struct ifaddrmsg addr;
+		} request = {
+			.header.nlmsg_type = RTM_GETADDR,
+			.header.nlmsg_flags = NLM_F_DUMP,
+			.header.nlmsg_len = sizeof(request),
+		};
+
+		addresses__begin(watch->addresses);
+		err = netlink__request(&request.header, any_message, watch);
+	}
+	if (!err)
+		err = addresses__sweep(watch->addresses, address_removed, watch);
+	if (watch->result)
+		return watch->result;
+	if (err && err != -EINTR)
+		return failed("cannot list the host's addresses", err);
+	watch->stale = err;
+	return 0;
+}
+
+static int resync(struct netdev *watch)
+{
+	struct netdev_info info;
+	int ret = netdev__find(watch->name, &info);
+
+	if (ret && ret != -ENODEV)
+		return failed("cannot find the interface", ret);
+	if (!ret)
+		ret = link_changed(watch, &info);
+	else
+		ret = watch->told.ifindex ? link_removed(watch) : 0;
+	return ret ? ret : dump_addresses(watch);
+}
+
+int netdev__read(struct netdev *watch)
+{
+	for (int n = 0; n < READ_MAX || watch->stale; n++) {
+		int ret = netlink__receive(watch->fd, watch->buf);
+
+		if (ret == -EAGAIN)
+			return watch->stale ? resync(watch) : 0;
+		if (ret == -ENOBUFS || ret == -EMSGSIZE) {
+			/* More are lost until the socket is empty; only then is it time to ask. */
+			watch->stale = true;
+			continue;
+		}
+		if (ret < 0)
+			return failed("cannot follow the interface's state", ret);
+		ret = netdev__receive(watch, watch->buf, ret);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+int netdev__watch(struct netdev **result, const char *name, const struct netdev_handlers *handlers)
+{
+	struct netdev *watch = calloc(1, sizeof(*watch));
+	int ret = -ENOMEM;
+
+	if (!watch)
+		return failed("cannot follow the interface's state", ret);
+	watch->fd = -1;
+	watch->handlers = *handlers;
+	watch->name = strdup(name);
+	watch->addresses = addresses__new();
+	watch->buf = malloc(NETLINK_BUFFER);
+	if (watch->name && watch->addresses && watch->buf)
+		ret = watch->fd =
+			netlink__subscribe(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
+	if (ret >= 0) {
+		ret = netdev__find(name, &watch->told);
+		if (ret == -ENODEV)
+			ret = 0;
+	}
+	ret = ret ? failed("cannot follow the interface's state", ret) : dump_addresses(watch);
+	if (ret) {
+		netdev__free(watch);
+		return ret;
+	}
+	*result = watch;
+	return 0;
+}
+
+int netdev__fd(const struct netdev *watch)
+{
+	return watch->fd;
+}
+
+void netdev__free(struct netdev *watch)
+{
+	if (!watch)
+		return;
+	if (watch->fd >= 0)
+		close(watch->fd);
+	addresses__free(watch->addresses);
+	free(watch->name);
+	free(watch->buf);
+	free(watch);
+}

@@ -1,0 +1,573 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <getopt.h>
+#include <net/if.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "options.h"
+#include "options_print.h"
+#include "pping.h"
+
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+#define DIGITS "0123456789"
+
+#define FIELD(field) \
+	.offset = offsetof(struct options, field), .size = sizeof(((struct options *)NULL)->field)
+#define NUMBER(lowest, highest, times) \
+	.kind = OPTION_NUMBER, .min = (lowest), .max = (highest), .scale = (times)
+#define DECIMAL(highest, times) NUMBER(0, highest, times), .decimals = true
+
+/* A week: nothing that pping counts in time needs longer. */
+#define WEEK_S 604800ULL
+#define BYTES_PER_KIB 1024
+
+/* In the order of the values they stand for. */
+static const char *const rtt_types[] = { "min", "smoothed", NULL };
+static const char *const formats[] = {
+	[FORMAT_STANDARD] = "standard",
+	[FORMAT_JSON] = "json",
+	[FORMAT_JSONL] = "jsonl",
+	[FORMAT_PPVIZ] = "ppviz",
+	NULL,
+};
+static const char *const hooks[] = { [HOOK_TC] = "tc", [HOOK_XDP] = "xdp", NULL };
+static const char *const xdp_modes[] = {
+	[OPTION_XDP_UNSPECIFIED] = "unspecified",
+	[OPTION_XDP_NATIVE] = "native",
+	[OPTION_XDP_GENERIC] = "generic",
+	NULL,
+};
+
+/* clang-format off */
+const struct option_row options_table[] = {
+	{ OPTION_GROUP_WHAT, 'i', "interface", "NAME", OPTION_INTERFACE, FIELD(interface),
+	  .help = "the interface to monitor; required",
+	  .more = "An RTT is found where both directions of a flow pass through this interface. "
+		  "Ethernet devices and devices that carry bare IP packets (PPP, tun) are "
+		  "supported. "
+		  "When the interface goes away, pping waits for it to come back, unless "
+		  "--exit-on-removal is given." },
+	{ OPTION_GROUP_WHAT, 'T', "tcp", FIELD(track_tcp),
+	  .help = "track TCP by its timestamps; the default if neither -T nor -C is given",
+	  .more = "Connections that don't use the timestamp option can't be measured." },
+	{ OPTION_GROUP_WHAT, 'C', "icmp", FIELD(track_icmp),
+	  .help = "track ICMP and ICMPv6 echo (ping); alone it leaves TCP out, -TC tracks both" },
+	{ OPTION_GROUP_WHAT, 'l', "include-local", FIELD(include_local),
+	  .help = "also report RTTs of packets that this host itself answers",
+	  .more = "Such an RTT is the time this host takes to answer, and no network is in it. "
+		  "What is sent to others is reported in any case." },
+	{ OPTION_GROUP_WHAT, 's', "include-SYN", FIELD(include_syn),
+	  .help = "also measure the RTTs of TCP handshakes (SYN and SYN-ACK)",
+	  .more = "They contain the time that the answering host takes to set up a connection." },
+
+	{ OPTION_GROUP_SAMPLING, 'r', "rate-limit", "MS", DECIMAL(1000 * WEEK_S, PPING_NS_PER_MS),
+	  FIELD(rate_limit_ns), .unit = "milliseconds", .def = "100",
+	  .help = "least time between two samples of a flow's direction; "
+		  "0 means every identifier",
+	  .more = "The time runs from the first packet that was stamped for a sample. "
+		  "Decimals are allowed, as in 0.5." },
+	{ OPTION_GROUP_SAMPLING, 'R', "rtt-rate", "X",
+	  DECIMAL(PPING_MAX_RTT_RATE, 1 << PPING_RATE_SHIFT), FIELD(rtt_rate), .unit = "a factor",
+	  .def = "0",
+	  .help = "least time between samples as a multiple of the flow's RTT, in place of -r "
+		  "once there is an RTT; 0 means off",
+	  .more = "Decimals are allowed: 0.5 gives about two samples for every RTT." },
+	{ OPTION_GROUP_SAMPLING, 't', "rtt-type", "TYPE", OPTION_CHOICE, FIELD(use_srtt),
+	  .choices = rtt_types, .def = "min",
+	  .help = "the RTT that --rtt-rate multiplies: the least seen, or a smoothed one",
+	  .more = "Without --rtt-rate it changes nothing." },
+
+	{ OPTION_GROUP_OUTPUT, 'F', "format", "FORMAT", OPTION_CHOICE, FIELD(format),
+	  .choices = formats, .def = "standard", .help = "format of the output",
+	  .more = "See OUTPUT FORMATS." },
+	{ OPTION_GROUP_OUTPUT, 'w', "write", "FILE", OPTION_FILE, FIELD(write_path),
+	  .help = "append to FILE instead of printing to standard output; json wants a new file",
+	  .more = "A line format is appended, the json format refuses a file that exists. "
+		  "A FILE of - is standard output. "
+		  "SIGHUP makes pping open FILE anew, see SIGNALS." },
+	{ OPTION_GROUP_OUTPUT, 0, "counters", FIELD(counters),
+	  .help = "add packets and bytes, sent and received, to each RTT of json and jsonl",
+	  .more = "It costs a little on every packet of every flow, as nothing else does. "
+		  "It can't be combined with the other formats." },
+	{ OPTION_GROUP_OUTPUT, 'q', "quiet", FIELD(quiet),
+	  .help = "print no summary and no notes on standard error; errors stay" },
+
+	{ OPTION_GROUP_ATTACHING, 'I', "ingress-hook", "HOOK", OPTION_CHOICE, FIELD(ingress_hook),
+	  .choices = hooks, .def = "tc", .help = "where arriving packets are looked at",
+	  .more = "With tc the kernel goes on to merge packets (GRO). "
+		  "With xdp they are seen earlier, but many drivers turn merging off then, which "
+		  "can halve the throughput of a router. "
+		  "Leaving packets are always seen by tc." },
+	{ OPTION_GROUP_ATTACHING, 'x', "xdp-mode", "MODE", OPTION_CHOICE, FIELD(xdp_mode),
+	  .choices = xdp_modes, .def = "native", .help = "how to attach to xdp; only with -I xdp",
+	  .more = "The mode native runs in the driver, which must support it; generic runs on any "
+		  "device, and slower; unspecified leaves the choice to the kernel." },
+	{ OPTION_GROUP_ATTACHING, 0, "exit-on-removal", FIELD(exit_on_removal),
+	  .help = "end when the interface goes away instead of waiting for its return" },
+
+	{ OPTION_GROUP_MEMORY, 0, "max-flows", "N", NUMBER(1024, 1 << 24, 1), FIELD(max_flows),
+	  .unit = "a number of flows", .def = "131072",
+	  .help = "flows remembered at once; beyond that, idle and unanswered ones give way" },
+	{ OPTION_GROUP_MEMORY, 0, "event-buffer", "KIB", NUMBER(64, 1 << 20, BYTES_PER_KIB),
+	  FIELD(event_buffer_bytes), .unit = "KiB", .def = "8192",
+	  .help = "buffer between kernel and pping, all CPUs together",
+	  .more = "What does not fit is lost, counted and reported: see lost events in "
+		  "OUTPUT FORMATS." },
+	{ OPTION_GROUP_MEMORY, 'c', "cleanup-interval", "S", DECIMAL(WEEK_S, PPING_NS_PER_SEC),
+	  FIELD(cleanup_interval_ns), .unit = "seconds", .def = "1",
+	  .help = "time between two passes that remove idle flows; 0 means never",
+	  .more = "A TCP flow is idle after 300 seconds without a packet, an ICMP flow and a flow "
+		  "that nobody answered after 30. "
+		  "Decimals are allowed. "
+		  "With 0 the end of a flow that goes silent is never announced, and its entry is "
+		  "used again only when the table is full." },
+	{ OPTION_GROUP_MEMORY, 0, "debug-cleanup", FIELD(debug_cleanup),
+	  .help = "report what each of these passes did and how long it took; not with -c 0" },
+
+	{ OPTION_GROUP_HELP, 'h', "help", .kind = OPTION_PRINT, .print = options_print__help,
+	  .help = "print this help and exit" },
+	{ OPTION_GROUP_HELP, 'V', "version", .kind = OPTION_PRINT, .print = options_print__version,
+	  .help = "print the version and what it needs, and exit" },
+
+	{ OPTION_GROUP_HIDDEN, 0, "print-man", .kind = OPTION_PRINT, .print = options_print__man },
+	{ OPTION_GROUP_HIDDEN, 0, "print-completion", .kind = OPTION_PRINT,
+	  .print = options_print__completion },
+	{ 0 },
+};
+/* clang-format on */
+
+#define ROWS (ARRAY_SIZE(options_table) - 1)
+
+struct parse {
+	struct options *opts;
+	bool given[ROWS];
+	const struct option_row *print; /* the first --help or the like */
+	char complaint[512]; /* the first one, without "pping: " */
+};
+
+__attribute__((format(printf, 2, 3))) static void complain(struct parse *p, const char *fmt, ...)
+{
+	va_list args;
+
+	if (p->complaint[0])
+		return;
+	va_start(args, fmt);
+	vsnprintf(p->complaint, sizeof(p->complaint), fmt, args);
+	va_end(args);
+}
+
+/* A user's word for a message: one line and no terminal escapes, whatever is in it. */
+struct quoted {
+	char text[4 * 40 + sizeof("\"\"...")];
+};
+
+static struct quoted quote(const char *word)
+{
+	struct quoted q = { "\"" };
+	int room = 40;
+
+	for (; *word && room; word++, room--) {
+		unsigned char c = *word;
+		const char *fmt = c < 0x20 || c > 0x7e || c == '"' || c == '\\' ? "\\x%02x" : "%c";
+
+		options_print__append(q.text, sizeof(q.text), fmt, c);
+	}
+	options_print__append(q.text, sizeof(q.text), *word ? "...\"" : "\"");
+	return q;
+}
+#define QUOTE(word) (quote(word).text)
+
+/* --- values ------------------------------------------------------------------ */
+
+static void complain_value(struct parse *p, const struct option_row *row, const char *text,
+			   const char *why)
+{
+	char wants[128];
+
+	options_print__wants(row, wants, sizeof(wants));
+	complain(p, "--%s: %s %s; give %s", row->name, QUOTE(text), why, wants);
+}
+
+/* value: a number, a bool, an enum or a pointer, as wide as the field it goes to. */
+static void store(struct parse *p, const struct option_row *row, uint64_t value)
+{
+	void *field = (char *)p->opts + row->offset;
+	uint32_t value32 = value;
+	uint8_t value8 = value;
+
+	if (row->size == sizeof(value))
+		memcpy(field, &value, sizeof(value));
+	else if (row->size == sizeof(value32))
+		memcpy(field, &value32, sizeof(value32));
+	else
+		memcpy(field, &value8, sizeof(value8));
+}
+
+/* Digits, or digits with one point before the last of them: "5", "0.5", ".5". */
+static bool is_plain(const char *text, size_t whole, size_t places)
+{
+	return whole + places && !text[whole + (places ? places + 1 : 0)];
+}
+
+/*
+ * Returns NULL or what is wrong with it. Integers only, digit by digit: no locale
+ * has a say, nothing overflows (max is checked at each digit), and the result is
+ * exactly the number times scale, rounded down.
+ */
+static const char *parse_number(const struct option_row *row, const char *text, uint64_t *value)
+{
+	size_t whole = strspn(text, DIGITS);
+	size_t places = text[whole] == '.' ? strspn(text + whole + 1, DIGITS) : 0;
+	uint64_t number = 0, fraction = 0;
+	bool exact = true;
+
+	if (!is_plain(text, whole, places)) {
+		text += strspn(text, "+-.");
+		return strspn(text, DIGITS) ? "is not a number in plain digits" : "is not a number";
+	}
+	if (places && !row->decimals)
+		return "is not a whole number";
+
+	for (size_t i = 0; i < whole; i++) {
+		number = 10 * number + (text[i] - '0');
+		if (number > row->max)
+			return "is too large";
+	}
+	for (size_t i = whole + places; i > whole; i--) {
+		int digit = text[i] - '0';
+
+		fraction = (digit * row->scale + fraction) / 10;
+		exact &= !digit;
+	}
+	if (number == row->max && !exact)
+		return "is too large";
+	if (number < row->min)
+		return "is too small";
+
+	*value = number * row->scale + fraction;
+	/* 0 turns things off: nobody who asked for more shall get that. */
+	return *value || exact ? NULL : "is too small to be told from 0";
+}
+
+static void take_number(struct parse *p, const struct option_row *row, const char *text)
+{
+	uint64_t value = 0;
+	const char *why = parse_number(row, text, &value);
+
+	if (why)
+		complain_value(p, row, text, why);
+	else
+		store(p, row, value);
+}
+
+static void take_choice(struct parse *p, const struct option_row *row, const char *text)
+{
+	int i = 0;
+
+	while (row->choices[i] && strcmp(row->choices[i], text))
+		i++;
+	if (row->choices[i])
+		store(p, row, i);
+	else
+		complain_value(p, row, text, "is not known");
+}
+
+/* The kernel's own rules (dev_valid_name), so that a typing error is told from a missing device. */
+static const char *check_interface(const char *name)
+{
+	if (!*name)
+		return "is empty";
+	if (strlen(name) >= IFNAMSIZ)
+		return "is longer than the 15 bytes of an interface name";
+	if (strpbrk(name, "/: \t\n\v\f\r"))
+		return "has a character that no interface name has";
+	if (!strcmp(name, ".") || !strcmp(name, ".."))
+		return "can't be an interface name";
+	return NULL;
+}
+
+static void take_interface(struct parse *p, const struct option_row *row, const char *name)
+{
+	const char *why = check_interface(name);
+
+	if (why)
+		complain_value(p, row, name, why);
+	else if (p->given[row - options_table])
+		complain(p, "--interface: only one -i for now; run another pping for %s",
+			 QUOTE(name));
+	else
+		store(p, row, (uintptr_t)name);
+}
+
+static void take_file(struct parse *p, const struct option_row *row, const char *path)
+{
+	if (!*path)
+		complain_value(p, row, path, "is empty");
+	else
+		store(p, row, (uintptr_t)path);
+}
+
+static void take_value(struct parse *p, const struct option_row *row, const char *text)
+{
+	switch (row->kind) {
+	case OPTION_FLAG:
+		store(p, row, true);
+		break;
+	case OPTION_NUMBER:
+		take_number(p, row, text);
+		break;
+	case OPTION_CHOICE:
+		take_choice(p, row, text);
+		break;
+	case OPTION_INTERFACE:
+		take_interface(p, row, text);
+		break;
+	case OPTION_FILE:
+		take_file(p, row, text);
+		break;
+	case OPTION_PRINT:
+		if (!p->print)
+			p->print = row;
+		break;
+	}
+}
+
+/* --- unknown options ----------------------------------------------------------- */
+
+/* Of ASCII, in any locale. */
+static char capital(char c)
+{
+	return c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c;
+}
+
+/* Edits between two names: insert, delete, replace, swap neighbours; capitals don't count. */
+static int distance(const char *a, const char *b, int limit)
+{
+	int la = strlen(a), lb = strlen(b);
+	int row[3][32]; /* distances of a's last three prefixes to all of b's */
+
+	if (lb >= (int)ARRAY_SIZE(row[0]) || la > lb + limit)
+		return limit + 1;
+	for (int j = 0; j <= lb; j++)
+		row[0][j] = j;
+	for (int i = 1; i <= la; i++) {
+		int *now = row[i % 3], *last = row[(i + 2) % 3], *before = row[(i + 1) % 3];
+
+		now[0] = i;
+		for (int j = 1; j <= lb; j++) {
+			now[j] = last[j - 1] + (capital(a[i - 1]) != capital(b[j - 1]));
+			if (last[j] + 1 < now[j])
+				now[j] = last[j] + 1;
+			if (now[j - 1] + 1 < now[j])
+				now[j] = now[j - 1] + 1;
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+			    before[j - 2] + 1 < now[j])
+				now[j] = before[j - 2] + 1;
+		}
+	}
+	return row[la % 3][lb];
+}
+
+/* The option whose name is nearest, within a third of its letters; NULL if there is none. */
+static const struct option_row *nearest(const char *name)
+{
+	const struct option_row *found = NULL;
+	int least = (int)(strnlen(name, 32) + 1) / 3;
+
+	for (const struct option_row *row = options_table; row->name; row++) {
+		int d = distance(name, row->name, least);
+
+		if (row->group == OPTION_GROUP_HIDDEN || d > least || (found && d == least))
+			continue;
+		least = d;
+		found = row;
+	}
+	return found;
+}
+
+/* arg: what was typed, "--name" or "--name=value": no option, or several begin with it. */
+static void complain_long(struct parse *p, const char *arg)
+{
+	char name[64] = "", several[256] = "";
+	const struct option_row *near;
+
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(arg + 2, "="), arg + 2);
+	for (const struct option_row *row = options_table; row->name && *name; row++)
+		if (row->group != OPTION_GROUP_HIDDEN && !strncmp(row->name, name, strlen(name)))
+			options_print__append(several, sizeof(several), "%s--%s",
+					      *several ? " or " : "", row->name);
+	near = nearest(name);
+
+	snprintf(name, sizeof(name), "%.*s", (int)strcspn(arg, "="), arg);
+	if (*several)
+		complain(p, "%s is ambiguous; give %s", QUOTE(name), several);
+	else if (near)
+		complain(p, "unknown option %s; did you mean --%s? (see pping --help)", QUOTE(name),
+			 near->name);
+	else
+		complain(p, "unknown option %s; see pping --help", QUOTE(name));
+}
+
+static const struct option_row *find_letter(int letter)
+{
+	for (const struct option_row *row = options_table; row->name; row++)
+		if (row->letter && row->letter == letter)
+			return row;
+	return NULL;
+}
+
+static void complain_letter(struct parse *p, int letter)
+{
+	const char name[] = { '-', (char)letter, '\0' };
+	/* ASCII letters differ from their capitals in one bit. */
+	const struct option_row *other = find_letter(letter ^ 0x20);
+
+	if (other)
+		complain(p, "unknown option %s; did you mean -%c? (see pping --help)", QUOTE(name),
+			 other->letter);
+	else
+		complain(p, "unknown option %s; see pping --help", QUOTE(name));
+}
+
+/* --- the command line ---------------------------------------------------------- */
+
+/* getopt_long's number for a row: the letter, or one that no character has. */
+static int row_id(const struct option_row *row)
+{
+	return row->letter ? row->letter : 0x100 + (int)(row - options_table);
+}
+
+static const struct option_row *find_id(int id)
+{
+	for (const struct option_row *row = options_table; row->name; row++)
+		if (row_id(row) == id)
+			return row;
+	return NULL;
+}
+
+struct getopt_tables {
+	char letters[2 * ROWS + sizeof("-:")];
+	struct option names[ROWS + 1];
+};
+
+static void fill_tables(struct getopt_tables *tables)
+{
+	memset(tables, 0, sizeof(*tables));
+	/* "-": report words that are no options, in their place; ":": tell a missing argument. */
+	strcpy(tables->letters, "-:");
+	for (const struct option_row *row = options_table; row->name; row++) {
+		tables->names[row - options_table] = (struct option){
+			.name = row->name,
+			.has_arg = row->arg ? required_argument : no_argument,
+			.val = row_id(row),
+		};
+		if (row->letter)
+			options_print__append(tables->letters, sizeof(tables->letters), "%c%s",
+					      row->letter, row->arg ? ":" : "");
+	}
+}
+
+static void complain_stray(struct parse *p, const char *word)
+{
+	complain(p, "unexpected argument %s; an interface is named with -i (see pping --help)",
+		 QUOTE(word));
+}
+
+/* getopt_long did not like argv[optind - 1], or a letter in it. */
+static void complain_option(struct parse *p, int verdict, char **argv)
+{
+	const struct option_row *row = find_id(optopt);
+	char wants[128];
+
+	if (verdict == ':' && row) {
+		options_print__wants(row, wants, sizeof(wants));
+		complain(p, "--%s needs an argument; give %s", row->name, wants);
+	} else if (row) {
+		complain(p, "--%s takes no argument; leave out what follows the =", row->name);
+	} else if (optopt) {
+		complain_letter(p, optopt);
+	} else {
+		complain_long(p, argv[optind - 1]);
+	}
+}
+
+/* Reads on after an error: a --help behind it wins. */
+static void read_arguments(struct parse *p, int argc, char **argv)
+{
+	struct getopt_tables tables;
+	const struct option_row *row;
+	int id;
+
+	fill_tables(&tables);
+	opterr = 0;
+	optind = 0; /* not 1: this also makes glibc and musl forget an earlier run */
+	while ((id = getopt_long(argc, argv, tables.letters, tables.names, NULL)) != -1) {
+		if (id == 1) {
+			complain_stray(p, optarg);
+		} else if (id == '?' || id == ':') {
+			complain_option(p, id, argv);
+		} else if ((row = find_id(id))) {
+			take_value(p, row, optarg);
+			p->given[row - options_table] = true;
+		}
+	}
+	if (optind < argc) /* behind a "--" */
+		complain_stray(p, argv[optind]);
+}
+
+static bool was_given(const struct parse *p, int letter)
+{
+	return p->given[find_letter(letter) - options_table];
+}
+
+/* What only shows when the whole line is known. */
+static void check_together(struct parse *p)
+{
+	const struct options *opts = p->opts;
+
+	if (!opts->interface)
+		complain(p, "no interface given; name one with -i INTERFACE (see pping --help)");
+	if (was_given(p, 'x') && opts->ingress_hook != HOOK_XDP)
+		complain(p, "--xdp-mode conflicts with --ingress-hook tc; add -I xdp or leave "
+			    "--xdp-mode out");
+	if (opts->counters && opts->format != FORMAT_JSON && opts->format != FORMAT_JSONL)
+		complain(p, "--counters conflicts with --format %s; add -F jsonl or -F json",
+			 formats[opts->format]);
+	if (opts->debug_cleanup && !opts->cleanup_interval_ns)
+		complain(p, "--debug-cleanup conflicts with --cleanup-interval 0; leave one out");
+}
+
+static enum options_verdict print_instead(const struct option_row *row)
+{
+	errno = 0;
+	row->print(stdout, options_table);
+	if (!fflush(stdout) && !ferror(stdout))
+		return OPTIONS_DONE;
+	fprintf(stderr, "pping: can't write to standard output: %s; send it elsewhere\n",
+		strerror(errno ? errno : EIO));
+	return OPTIONS_WRONG;
+}
+
+enum options_verdict options__parse(struct options *opts, int argc, char **argv)
+{
+	struct parse p = { .opts = opts };
+
+	memset(opts, 0, sizeof(*opts));
+	for (const struct option_row *row = options_table; row->name; row++)
+		if (row->def)
+			take_value(&p, row, row->def);
+
+	read_arguments(&p, argc, argv);
+	if (p.print)
+		return print_instead(p.print);
+	check_together(&p);
+	if (p.complaint[0]) {
+		fprintf(stderr, "pping: %s\n", p.complaint);
+		return OPTIONS_WRONG;
+	}
+	if (!opts->track_icmp)
+		opts->track_tcp = true;
+	return OPTIONS_RUN;
+}

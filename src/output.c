@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "output.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "output_file.h"
+
+#define PENDING_LIMIT (4U << 20)
+
+struct output {
+	const struct format *format;
+	char *path; /* NULL: stdout */
+	struct output_file file;
+	struct text text;
+	size_t sent; /* bytes of text that are out already */
+	size_t *ends; /* where in text each record ends */
+	size_t n_ends;
+	size_t cap_ends;
+	size_t marked; /* bytes of text that were there when the last record ended */
+	bool first;
+	bool begun; /* format->begin is out, format->end is due */
+	int err; /* why nothing goes out any more, printed */
+};
+
+static const char *describe(int err)
+{
+	switch (err) {
+	case -EPIPE:
+	case -ECONNRESET:
+		return "reader went away";
+	case -ETIMEDOUT:
+		return "reader too slow";
+	case -ENXIO:
+		return "nobody reads it: start its reader first";
+	case -EEXIST:
+		return "exists already and can't be appended to";
+	default:
+		return strerror(-err);
+	}
+}
+
+static void complain(const struct output *out, int err, const char *more)
+{
+	fprintf(stderr, "pping: %s: %s%s\n", out->path ? out->path : "standard output",
+		describe(err), more);
+}
+
+/* How many records are wholly within the first len bytes of text, and where the last of n ends. */
+static size_t records_within(const struct output *out, size_t len)
+{
+	size_t n = out->n_ends;
+
+	while (n && out->ends[n - 1] > len)
+		n--;
+	return n;
+}
+
+static size_t end_of(const struct output *out, size_t n)
+{
+	return n ? out->ends[n - 1] : 0;
+}
+
+static void forget_text(struct output *out)
+{
+	out->text.len = 0;
+	out->sent = 0;
+	out->n_ends = 0;
+	out->marked = 0;
+}
+
+/* Once half of it is out, so that the rest is moved seldom. */
+static void forget_sent(struct output *out)
+{
+	size_t gone = records_within(out, out->sent), i;
+
+	if (out->sent == out->text.len) {
+		forget_text(out);
+		return;
+	}
+	if (out->sent < out->text.len / 2)
+		return;
+	out->text.len -= out->sent;
+	memmove(out->text.data, out->text.data + out->sent, out->text.len);
+	for (i = gone; i < out->n_ends; i++)
+		out->ends[i - gone] = out->ends[i] - out->sent;
+	out->n_ends -= gone;
+	out->marked -= out->marked < out->sent ? out->marked : out->sent;
+	out->sent = 0;
+}
+
+/* *written grows by what of format->end reached the file. */
+static int write_end(struct output *out, size_t *written)
+{
+	struct text end = { 0 };
+	int err;
+
+	if (!out->format->end || !out->begun)
+		return 0;
+	out->format->end(&end);
+	err = end.failed ? -ENOMEM : output_file__write(&out->file, end.data, end.len, written);
+	text__free(&end);
+	return err;
+}
+
+/*
+ * After a failed write to a regular file: make it end in a whole record, and
+ * close it as its format wants, if need be in the room of its last record.
+ * Sets *kept to how many of text's records are in the file; false: something
+ * is torn or open.
+ */
+static bool repair(struct output *out, size_t *kept)
+{
+	size_t torn = out->sent - end_of(out, *kept);
+
+	while (!output_file__cut(&out->file, torn)) {
+		out->sent = end_of(out, *kept);
+		torn = 0;
+		if (!write_end(out, &torn))
+			return true;
+		if (!*kept) {
+			output_file__cut(&out->file, torn);
+			return false;
+		}
+		torn += end_of(out, *kept) - end_of(out, *kept - 1);
+		--*kept;
+	}
+	return false;
+}
+
+static int fail(struct output *out, int err)
+{
+	size_t kept = records_within(out, out->sent), lost;
+	bool whole = !output_file__is_regular(&out->file) || repair(out, &kept);
+	char more[128] = "";
+	int len = 0;
+
+	lost = out->n_ends - kept;
+	if (lost)
+		len = snprintf(more, sizeof(more), ": %zu record%s (%zu bytes) not written", lost,
+			       lost == 1 ? "" : "s", out->text.len - out->sent);
+	if (!whole)
+		snprintf(more + len, sizeof(more) - (size_t)len, "; the file ends untidily");
+	complain(out, err, more);
+	forget_text(out);
+	out->err = err;
+	return err;
+}
+
+int output__flush(struct output *out)
+{
+	int err = out->err;
+
+	if (err) {
+		forget_text(out);
+		return err;
+	}
+	if (out->sent < out->text.len)
+		err = output_file__write(&out->file, out->text.data + out->sent,
+					 out->text.len - out->sent, &out->sent);
+	if (err >= 0 && out->text.failed)
+		err = -ENOMEM;
+	if (err < 0)
+		return fail(out, err);
+	forget_sent(out);
+	return err;
+}
+
+/* A file that we just created and that can't hold what it should. */
+static void remove_created(const struct output *out, const struct output_file *file)
+{
+	if (out->path && !out->format->appendable && output_file__is_regular(file))
+		unlink(out->path);
+}
+
+/* 0 or a negative errno; a pipe may have taken nothing yet. */
+static int begin_file(struct output *out)
+{
+	int err;
+
+	out->first = true;
+	out->begun = false;
+	if (out->format->begin)
+		out->format->begin(&out->text);
+	out->marked = out->text.len;
+	err = output__flush(out);
+	if (err < 0) {
+		remove_created(out, &out->file);
+		return err;
+	}
+	out->begun = true;
+	return 0;
+}
+
+static int end_file(struct output *out)
+{
+	if (out->format->end)
+		out->format->end(&out->text);
+	return output__flush(out);
+}
+
+static void release(struct output *out)
+{
+	text__free(&out->text);
+	free(out->ends);
+	free(out->path);
+	free(out);
+}
+
+int output__open(struct output **result, const char *path, const struct format *format)
+{
+	struct output *out = calloc(1, sizeof(*out));
+	int err = -ENOMEM;
+
+	*result = NULL;
+	if (!out)
+		goto out_of_memory;
+	out->format = format;
+	if (path && strcmp(path, "-")) {
+		out->path = strdup(path);
+		if (!out->path)
+			goto out_of_memory;
+		err = output_file__open(&out->file, path, !format->appendable);
+	} else {
+		err = output_file__open_stdout(&out->file);
+	}
+	if (err) {
+		complain(out, err, err == -EEXIST ? ": choose another name or format" : "");
+		goto err_release;
+	}
+	err = begin_file(out);
+	if (err)
+		goto err_close;
+	*result = out;
+	return 0;
+
+err_close:
+	output_file__close(&out->file);
+err_release:
+	release(out);
+	return err;
+out_of_memory:
+	fprintf(stderr, "pping: %s\n", strerror(-err));
+	free(out);
+	return err;
+}
+
+struct text *output__text(struct output *out)
+{
+	return &out->text;
+}
+
+bool output__first(const struct output *out)
+{
+	return out->first;
+}
+
+void output__wrote_record(struct output *out)
+{
+	size_t cap = out->cap_ends ? 2 * out->cap_ends : 1024;
+	size_t *ends;
+
+	if (out->text.len == out->marked)
+		return; /* the format has nothing to say of it, or no memory */
+	out->marked = out->text.len;
+	out->first = false;
+	if (out->n_ends == out->cap_ends) {
+		ends = realloc(out->ends, cap * sizeof(*ends));
+		if (!ends) {
+			out->text.failed = true;
+			return;
+		}
+		out->ends = ends;
+		out->cap_ends = cap;
+	}
+	out->ends[out->n_ends++] = out->text.len;
+}
+
+static size_t pending(const struct output *out)
+{
+	return out->text.len - out->sent;
+}
+
+int output__poll_fd(const struct output *out)
+{
+	return pending(out) && !output_file__is_regular(&out->file) ? out->file.fd : -1;
+}
+
+bool output__full(const struct output *out)
+{
+	return pending(out) >= PENDING_LIMIT;
+}
+
+/* The file system may say only now that data is lost. */
+static int close_file(struct output *out)
+{
+	int err = output_file__close(&out->file);
+
+	if (!err || out->err)
+		return out->err;
+	complain(out, err, "");
+	out->err = err;
+	return err;
+}
+
+int output__reopen(struct output *out)
+{
+	struct output_file file;
+	int err;
+
+	if (out->err || !out->path || !output_file__is_regular(&out->file))
+		return out->err;
+	err = output__flush(out);
+	if (err)
+		return err;
+	err = output_file__open(&file, out->path, !out->format->appendable);
+	if (err) {
+		complain(out, err, "; going on with the old file");
+		return 0;
+	}
+	err = end_file(out);
+	if (err) {
+		remove_created(out, &file);
+		output_file__close(&file);
+		return err;
+	}
+	err = close_file(out);
+	out->file = file;
+	return err ? err : begin_file(out);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int wait_for_reader(struct output *out, int timeout_ms)
+{
+	int64_t deadline = now_ms() + timeout_ms, left;
+	int err = 1;
+
+	while (err == 1) {
+		left = deadline - now_ms();
+		err = left > 0 ? output_file__wait(&out->file, (int)left) : -ETIMEDOUT;
+		if (err && err != -EINTR)
+			return fail(out, err);
+		err = output__flush(out);
+	}
+	return err;
+}
+
+int output__close(struct output *out, int timeout_ms)
+{
+	int err;
+
+	if (!out)
+		return 0;
+	if (!out->err && end_file(out) == 1)
+		wait_for_reader(out, timeout_ms);
+	err = close_file(out);
+	release(out);
+	return err;
+}

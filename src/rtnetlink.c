@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "src/rtnetlink.h"
+
+#include <linux/if.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static bool has_alternative_name(const struct rtattr *list, const char *name)
+{
+	struct netlink_span names = netlink__nested(list);
+	const struct rtattr *attr;
+
+	while ((attr = netlink__attribute(&names))) {
+		if (netlink__type(attr) == IFLA_ALT_IFNAME && netlink__is_string(attr, name))
+			return true;
+	}
+	return false;
+}
+
+bool rtnetlink__link(const struct nlmsghdr *message, const char *name, struct netdev_info *info,
+		     bool *named)
+{
+	const struct ifinfomsg *link = NLMSG_DATA(message);
+	struct netlink_span attrs;
+	const struct rtattr *attr;
+	bool has_mtu = false;
+
+	/* Other families tell of bridge ports. */
+	if (!netlink__attributes(message, sizeof(*link), &attrs) || link->ifi_family != AF_UNSPEC ||
+	    link->ifi_index <= 0)
+		return false;
+	*info = (struct netdev_info){
+		.ifindex = link->ifi_index,
+		.arp_type = link->ifi_type,
+		.up = link->ifi_flags & IFF_UP,
+		.running = link->ifi_flags & IFF_RUNNING,
+	};
+	*named = false;
+	while ((attr = netlink__attribute(&attrs))) {
+		int type = netlink__type(attr);
+
+		if (type == IFLA_MTU)
+			has_mtu |= netlink__value(attr, &info->mtu, sizeof(info->mtu));
+		else if (type == IFLA_IFNAME)
+			*named |= netlink__is_string(attr, name);
+		else if (type == IFLA_PROP_LIST)
+			*named |= has_alternative_name(attr, name);
+	}
+	/* Wireless events are RTM_NEWLINK without. */
+	return has_mtu || message->nlmsg_type == RTM_DELLINK;
+}
+
+static bool is_unicast(const union pping_addr *addr, bool v4)
+{
+	static const union pping_addr any;
+
+	if (v4)
+		return addr->w[3] && (addr->b[12] & 0xf0) != 0xe0;
+	return memcmp(addr, &any, sizeof(any)) && addr->b[0] != 0xff;
+}
+
+static bool read_addr(const struct rtattr *attr, bool v4, union pping_addr *addr)
+{
+	if (!v4)
+		return netlink__value(attr, addr, sizeof(*addr));
+	*addr = (union pping_addr){ .b = { [10] = 0xff, [11] = 0xff } };
+	return netlink__value(attr, &addr->w[3], sizeof(addr->w[3]));
+}
+
+bool rtnetlink__address(const struct nlmsghdr *message, struct address *address, bool *present)
+{
+	const struct ifaddrmsg *ifa = NLMSG_DATA(message);
+	bool has_local = false, has_peer = false, v4;
+	struct netlink_span attrs;
+	const struct rtattr *attr;
+
+	if (!netlink__attributes(message, sizeof(*ifa), &attrs) || !ifa->ifa_index ||
+	    (ifa->ifa_family != AF_INET && ifa->ifa_family != AF_INET6))
+		return false;
+	v4 = ifa->ifa_family == AF_INET;
+	/* After a failed duplicate address detection the address is another host's. */
+	*present = message->nlmsg_type == RTM_NEWADDR && !(ifa->ifa_flags & IFA_F_DADFAILED);
+	*address = (struct address){ .ifindex = (int)ifa->ifa_index };
+	/* IFA_LOCAL is the interface's own address and IFA_ADDRESS its peer's. Without peer IPv6 has no IFA_LOCAL. */
+	while ((attr = netlink__attribute(&attrs))) {
+		if (netlink__type(attr) == IFA_LOCAL)
+			has_local |= read_addr(attr, v4, &address->addr);
+		else if (netlink__type(attr) == IFA_ADDRESS)
+			has_peer |= read_addr(attr, v4, &address->peer);
+	}
+	if (!has_local)
+		address->addr = address->peer;
+	if (v4)
+		address->prefix_len = ifa->ifa_prefixlen;
+	else /* the kernel can change the peer of an IPv6 address, it identifies nothing */
+		address->peer = (union pping_addr){ 0 };
+	return (has_local || has_peer) && is_unicast(&address->addr, v4);
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+
+#include "clock.h"
+#include "format.h"
+#include "output.h"
+#include "sink.h"
+
+struct sink {
+	const struct format *format;
+	struct format_settings settings;
+	struct output *output;
+	struct clock_map clock;
+	struct loop *loop;
+	struct loop_source *writable; /* while something is pending */
+	int watched_fd;
+	uint64_t records;
+};
+
+int sink__open(struct sink **sink, const struct options *options, struct loop *loop)
+{
+	struct sink *s = calloc(1, sizeof(*s));
+	int err;
+
+	if (!s)
+		return -ENOMEM;
+	s->format = format__find(options->format);
+	s->settings.counters = options->counters;
+	s->loop = loop;
+	s->watched_fd = -1;
+	clock__init(&s->clock);
+	err = output__open(&s->output, options->write_path, s->format);
+	if (err) {
+		free(s);
+		return err;
+	}
+	*sink = s;
+	return 0;
+}
+
+int sink__close(struct sink *s, int timeout_ms)
+{
+	int err;
+
+	loop__remove(s->writable);
+	err = output__close(s->output, timeout_ms);
+	free(s);
+	return err;
+}
+
+int sink__event(struct sink *s, const struct pping_event *event)
+{
+	struct text *text = output__text(s->output);
+	size_t before = text->len;
+
+	s->format->event(text, &s->settings, event, clock__wall(&s->clock, event->timestamp),
+			 output__first(s->output));
+	if (text->failed) {
+		fprintf(stderr, "pping: out of memory for the output\n");
+		return -ENOMEM;
+	}
+	if (text->len != before) {
+		output__wrote_record(s->output);
+		s->records++;
+	}
+	return 0;
+}
+
+static int on_writable(void *ctx, uint32_t epoll_events)
+{
+	(void)epoll_events;
+	return sink__flush(ctx);
+}
+
+int sink__flush(struct sink *s)
+{
+	int fd = output__poll_fd(s->output);
+	int pending = output__flush(s->output);
+
+	if (pending < 0)
+		return pending;
+	if (!pending || (s->writable && fd != s->watched_fd)) {
+		loop__remove(s->writable);
+		s->writable = NULL;
+	}
+	if (!pending || s->writable)
+		return 0;
+	s->watched_fd = output__poll_fd(s->output);
+	return loop__add(s->loop, s->watched_fd, EPOLLOUT, on_writable, s, &s->writable);
+}
+
+bool sink__full(const struct sink *s)
+{
+	return output__full(s->output);
+}
+
+void sink__check_clock(struct sink *s)
+{
+	int64_t step;
+
+	if (clock__check(&s->clock, &step))
+		fprintf(stderr, "pping: the clock was set %s by %" PRId64 ".%03" PRId64 " s\n",
+			step < 0 ? "back" : "forward", (step < 0 ? -step : step) / 1000000000,
+			(step < 0 ? -step : step) / 1000000 % 1000);
+}
+
+int sink__reopen(struct sink *s)
+{
+	/* what is pending belongs to the old file; its fd may go with it */
+	loop__remove(s->writable);
+	s->writable = NULL;
+	return output__reopen(s->output);
+}
+
+uint64_t sink__records(const struct sink *s)
+{
+	return s->records;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Where events end: formatted and written. Ties a format, an output and the
+ * wall clock together for whatever source the events come from.
+ */
+#ifndef SRC_SINK_H
+#define SRC_SINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "loop.h"
+#include "options.h"
+#include "pping.h"
+
+struct sink;
+
+/* Watches a slow output through the loop. 0 or a negative errno (printed). */
+int sink__open(struct sink **sink, const struct options *options, struct loop *loop);
+/* Writes what is pending, waiting at most timeout_ms. 0 or a negative errno (printed). */
+int sink__close(struct sink *sink, int timeout_ms);
+
+/* An event whose timestamp counts CLOCK_MONOTONIC ns. 0 or a negative errno. */
+int sink__event(struct sink *sink, const struct pping_event *event);
+/* To be called after a batch of events. 0 or a negative errno (printed). */
+int sink__flush(struct sink *sink);
+/* The reader is slow: better leave events where they are. */
+bool sink__full(const struct sink *sink);
+/* Once a second: notices and announces steps of the wall clock. */
+void sink__check_clock(struct sink *sink);
+int sink__reopen(struct sink *sink);
+uint64_t sink__records(const struct sink *sink);
+
+#endif /* SRC_SINK_H */

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <inttypes.h>
+
+#include "summary.h"
+
+static const char *const labels[] = {
+#define LABEL(name, label) [PPING_COUNT_##name] = label,
+	PPING_VERDICTS(LABEL) PPING_COUNTS(LABEL)
+#undef LABEL
+};
+
+uint64_t summary__lost(const struct pping_counters *c)
+{
+	uint64_t lost = 0;
+
+	for (int i = PPING_LOST_FIRST; i <= PPING_LOST_LAST; i++)
+		lost += c->n[i];
+	return lost;
+}
+
+static uint64_t packets_seen(const struct pping_counters *c)
+{
+	uint64_t seen = 0;
+
+	for (int i = 0; i < PPING_VERDICT_COUNT; i++)
+		seen += c->n[i];
+	return seen;
+}
+
+/* ", N label" for each counter from first to last that is not 0 */
+static void print_counters(FILE *to, const struct pping_counters *c, int first, int last)
+{
+	for (int i = first; i <= last; i++)
+		if (c->n[i])
+			fprintf(to, ", %" PRIu64 " %s", (uint64_t)c->n[i], labels[i]);
+}
+
+static uint64_t evicted(const struct summary *s)
+{
+	uint64_t created = s->counters.n[PPING_COUNT_FLOWS_CREATED];
+	uint64_t gone = s->counters.n[PPING_COUNT_FLOWS_REMOVED] + s->present;
+
+	return s->counted_present && created > gone ? created - gone : 0;
+}
+
+static void print_flows(FILE *to, const struct summary *s)
+{
+	const struct pping_counters *c = &s->counters;
+	uint64_t one_way = c->n[PPING_COUNT_FLOWS_UNANSWERED];
+
+	if (s->counted_present)
+		one_way += s->present - s->present_replied;
+	fprintf(to, "  flows    %" PRIu64 " in both directions, %" PRIu64 " in one only",
+		(uint64_t)c->n[PPING_COUNT_FLOWS_OPENED], one_way);
+	print_counters(to, c, PPING_COUNT_FLOWS_CLOSED, PPING_COUNT_FLOWS_CLOSED);
+	print_counters(to, c, PPING_COUNT_FLOWS_TIMED_OUT, PPING_COUNT_FLOWS_TIMED_OUT);
+	print_counters(to, c, PPING_COUNT_FLOWS_FAILED, PPING_COUNT_FLOWS_FAILED);
+	if (evicted(s))
+		fprintf(to, ", %" PRIu64 " evicted for newer ones (--max-flows)", evicted(s));
+	fprintf(to, "\n");
+}
+
+static void print_rtts(FILE *to, const struct summary *s)
+{
+	const struct pping_counters *c = &s->counters;
+
+	fprintf(to, "  RTTs     %" PRIu64 " from %" PRIu64 " timestamps",
+		(uint64_t)c->n[PPING_COUNT_RTTS], (uint64_t)c->n[PPING_COUNT_STAMPED]);
+	print_counters(to, c, PPING_COUNT_SPILL_OVERWRITTEN, PPING_COUNT_SPILL_BUSY);
+	fprintf(to, "\n  events   %" PRIu64 " handed over, %" PRIu64 " printed",
+		(uint64_t)c->n[PPING_COUNT_EVENTS_EMITTED], s->records);
+	print_counters(to, c, PPING_LOST_FIRST, PPING_LOST_LAST);
+	fprintf(to, "\n");
+}
+
+/* Why there is no RTT at all, if so: the most likely reason first. */
+static const char *silence(const struct summary *s)
+{
+	const uint64_t seen = packets_seen(&s->counters);
+	const __u64 *n = s->counters.n;
+
+	if (n[PPING_COUNT_RTTS])
+		return NULL;
+	if (!seen)
+		return "no packet was seen: is this the interface that carries the traffic?";
+	if (!n[PPING_COUNT_TRACKED]) {
+		if (n[PPING_COUNT_NO_TIMESTAMP])
+			return "the TCP traffic carries no timestamps (net.ipv4.tcp_timestamps)";
+		if (n[PPING_COUNT_NOT_SELECTED])
+			return "only traffic that was not asked for was seen (-T TCP, -C ICMP)";
+		return "no traffic was seen that an RTT can be read from";
+	}
+	if (!n[PPING_COUNT_FLOWS_OPENED])
+		return "all flows were seen in one direction only: does the other one take another "
+		       "interface?";
+	if (!n[PPING_COUNT_STAMPED])
+		return "no flow sent new data that this host does not answer itself "
+		       "(--include-local)";
+	return "no answer to any stamped packet was seen";
+}
+
+void summary__print(FILE *to, const struct summary *s)
+{
+	const char *why = silence(s);
+
+	fprintf(to, "pping: %s, %" PRIu64 ".%01" PRIu64 " s\n", s->interface,
+		(uint64_t)(s->elapsed_ns / PPING_NS_PER_SEC),
+		(uint64_t)(s->elapsed_ns / (PPING_NS_PER_SEC / 10) % 10));
+	fprintf(to, "  packets  %" PRIu64 " seen", packets_seen(&s->counters));
+	print_counters(to, &s->counters, 0, PPING_VERDICT_COUNT - 1);
+	fprintf(to, "\n");
+	print_flows(to, s);
+	print_rtts(to, s);
+	if (why)
+		fprintf(to, "  No RTT:  %s\n", why);
+}
+
+void summary__print_cleanup(FILE *to, const struct mapclean_report *pass)
+{
+	const __u64 *n = pass->did.n;
+
+	fprintf(to,
+		"pping: cleaning: %" PRIu64 " flows in %" PRIu64 " us (longest piece %" PRIu64
+		" us), removed %" PRIu64 " idle, %" PRIu64 " closed, %" PRIu64
+		" unanswered; %" PRIu64 " already gone\n",
+		(uint64_t)n[PPING_CLEANUP_SEEN], pass->runtime_ns / 1000, pass->longest_ns / 1000,
+		(uint64_t)n[PPING_CLEANUP_IDLE], (uint64_t)n[PPING_CLEANUP_CLOSED],
+		(uint64_t)n[PPING_CLEANUP_UNANSWERED], (uint64_t)n[PPING_CLEANUP_FAILED]);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The totals of a run, in words: what was measured, what was missed and why. */
+#ifndef SRC_SUMMARY_H
+#define SRC_SUMMARY_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "mapclean.h"
+#include "pping.h"
+
+struct summary {
+	const char *interface;
+	uint64_t elapsed_ns;
+	struct pping_counters counters;
+	uint64_t present; /* flow entries at the last look */
+	uint64_t present_replied; /* of these seen in both directions */
+	bool counted_present; /* the two are known */
+	uint64_t records; /* formatted for the output */
+};
+
+/* Events that the kernel side could not hand over. */
+uint64_t summary__lost(const struct pping_counters *counters);
+
+/* A few lines; silence is explained. */
+void summary__print(FILE *to, const struct summary *summary);
+
+/* One line on a cleaning pass, for --debug-cleanup. */
+void summary__print_cleanup(FILE *to, const struct mapclean_report *pass);
+
+#endif /* SRC_SUMMARY_H */

@@ -1,0 +1,1135 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* Files, pipes, terminals and sockets: full, closed, slow, renamed. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "src/output.h"
+#include "src/output_file.h"
+#include "tests/unit/test.h"
+
+#define PENDING_LIMIT (4 << 20)
+#define NOBODY 65534
+
+static char dir[64];
+static const struct format_settings plain;
+
+/* --- files ----------------------------------------------------------------------- */
+
+static const char *path_of(const char *name)
+{
+	static char path[4][PATH_MAX];
+	static int next;
+	char *p = path[next++ % 4];
+
+	snprintf(p, PATH_MAX, "%s/%s", dir, name);
+	return p;
+}
+
+static struct text read_fd(int fd)
+{
+	struct text t = { 0 };
+	ssize_t n;
+
+	while ((n = read(fd, text__reserve(&t, 65537), 65536)) > 0)
+		t.len += (size_t)n;
+	*text__reserve(&t, 1) = 0;
+	return t;
+}
+
+static struct text read_file(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct text t = { 0 };
+
+	CHECK(fd >= 0);
+	if (fd < 0) {
+		*text__reserve(&t, 1) = 0;
+		return t;
+	}
+	t = read_fd(fd);
+	close(fd);
+	return t;
+}
+
+static void check_file(const char *path, const char *want)
+{
+	struct text t = read_file(path);
+
+	CHECK_STR(t.data, want);
+	text__free(&t);
+}
+
+static void write_file(const char *path, const char *content)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+
+	CHECK(fd >= 0 && write(fd, content, strlen(content)) == (ssize_t)strlen(content));
+	close(fd);
+}
+
+/* --- standard output and standard error ------------------------------------------- */
+
+static int saved_stdout = -1, saved_stderr = -1, stderr_pipe = -1;
+
+static void stdout_to(int fd)
+{
+	fflush(stdout);
+	saved_stdout = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	if (fd < 0)
+		close(STDOUT_FILENO);
+	else
+		dup2(fd, STDOUT_FILENO);
+}
+
+static void stdout_back(void)
+{
+	dup2(saved_stdout, STDOUT_FILENO);
+	close(saved_stdout);
+}
+
+/* A pipe, because a file would feel RLIMIT_FSIZE. */
+static void catch_stderr(void)
+{
+	int fd[2];
+
+	CHECK(!pipe2(fd, O_CLOEXEC));
+	saved_stderr = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+	dup2(fd[1], STDERR_FILENO);
+	close(fd[1]);
+	stderr_pipe = fd[0];
+}
+
+static const char *caught_stderr(void)
+{
+	static struct text t;
+
+	dup2(saved_stderr, STDERR_FILENO);
+	close(saved_stderr);
+	text__free(&t);
+	t = read_fd(stderr_pipe);
+	close(stderr_pipe);
+	return t.data;
+}
+
+/* --- records ------------------------------------------------------------------------ */
+
+static void format_record(struct text *text, const struct format *format, uint64_t n, bool first)
+{
+	struct pping_event e = { .type = PPING_EVENT_LOST, .lost = n };
+
+	format->event(text, &plain, &e, n, first);
+}
+
+static void add(struct output *out, const struct format *format, uint64_t from, uint64_t count)
+{
+	uint64_t i;
+
+	for (i = from; i < from + count; i++) {
+		format_record(output__text(out), format, i, output__first(out));
+		output__wrote_record(out);
+	}
+}
+
+/* What a file of records 0 to count - 1 should hold, with a zero byte behind. */
+static struct text expected(const struct format *format, uint64_t count)
+{
+	struct text t = { 0 };
+	uint64_t i;
+
+	if (format->begin)
+		format->begin(&t);
+	for (i = 0; i < count; i++)
+		format_record(&t, format, i, !i);
+	if (format->end)
+		format->end(&t);
+	*text__reserve(&t, 1) = 0;
+	return t;
+}
+
+static void check_expected(const struct text *got, const struct format *format, uint64_t count)
+{
+	struct text want = expected(format, count);
+
+	CHECK_INT(got->len, want.len);
+	CHECK(got->len == want.len && !memcmp(got->data, want.data, want.len));
+	text__free(&want);
+}
+
+static struct output *open_output(const char *path, const struct format *format)
+{
+	struct output *out;
+
+	if (output__open(&out, path, format)) {
+		fprintf(stderr, "test_output: can't open %s\n", path);
+		exit(EXIT_FAILURE);
+	}
+	return out;
+}
+
+/* --- regular files ------------------------------------------------------------------- */
+
+static void writes_and_appends(void)
+{
+	const char *path = path_of("append");
+	struct output *out;
+	int run;
+
+	for (run = 0; run < 2; run++) {
+		out = open_output(path, &format_jsonl);
+		CHECK(output__first(out));
+		add(out, &format_jsonl, 0, 1);
+		CHECK(!output__first(out));
+		CHECK_INT(output__flush(out), 0);
+		CHECK_INT(output__poll_fd(out), -1);
+		CHECK_INT(output__flush(out), 0);
+		add(out, &format_jsonl, 1, 1);
+		CHECK_INT(output__close(out, 0), 0);
+	}
+	check_file(path,
+		   "{\"timestamp\":0,\"lost_events\":0}\n{\"timestamp\":1,\"lost_events\":1}\n"
+		   "{\"timestamp\":0,\"lost_events\":0}\n{\"timestamp\":1,\"lost_events\":1}\n");
+}
+
+static void nothing_at_all(void)
+{
+	struct output *out = open_output(path_of("empty.jsonl"), &format_jsonl);
+
+	CHECK_INT(output__flush(out), 0);
+	CHECK_INT(output__close(out, 0), 0);
+	check_file(path_of("empty.jsonl"), "");
+	out = open_output(path_of("empty.json"), &format_json);
+	CHECK_INT(output__close(out, 0), 0);
+	check_file(path_of("empty.json"), "[\n\n]\n");
+	CHECK_INT(output__close(NULL, 0), 0);
+}
+
+static void json_array(void)
+{
+	struct output *out = open_output(path_of("array.json"), &format_json);
+	struct text got;
+
+	check_file(path_of("array.json"), "[\n");
+	add(out, &format_json, 0, 3);
+	CHECK_INT(output__flush(out), 0);
+	add(out, &format_json, 3, 2);
+	CHECK_INT(output__close(out, 0), 0);
+	got = read_file(path_of("array.json"));
+	check_expected(&got, &format_json, 5);
+	text__free(&got);
+}
+
+static void json_refuses_existing(void)
+{
+	const char *path = path_of("exists.json");
+	struct output *out;
+
+	write_file(path, "precious");
+	catch_stderr();
+	CHECK_INT(output__open(&out, path, &format_json), -EEXIST);
+	CHECK(strstr(caught_stderr(), "exists.json: exists already and can't be appended to"));
+	CHECK(!out);
+	check_file(path, "precious");
+}
+
+/* A format that has nothing to say of an event leaves the file without a record. */
+static void records_without_text(void)
+{
+	struct output *out = open_output(path_of("ppviz"), &format_ppviz);
+
+	add(out, &format_ppviz, 0, 3);
+	CHECK(output__first(out));
+	CHECK_INT(output__close(out, 0), 0);
+	check_file(path_of("ppviz"), "");
+}
+
+/* The flags of the descriptor that is open on path, and its descriptor flags. */
+static int flags_of(const char *path, int *fd_flags)
+{
+	char link[64], target[PATH_MAX];
+	ssize_t n;
+	int fd;
+
+	for (fd = 0; fd < 64; fd++) {
+		snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+		n = readlink(link, target, sizeof(target) - 1);
+		if (n < 0)
+			continue;
+		target[n] = 0;
+		if (!strcmp(target, path)) {
+			*fd_flags = fcntl(fd, F_GETFD);
+			return fcntl(fd, F_GETFL);
+		}
+	}
+	return -1;
+}
+
+static void flags_and_mode(void)
+{
+	mode_t old = umask(027);
+	struct output *out = open_output(path_of("flags"), &format_jsonl);
+	int flags, fd_flags = 0;
+	struct stat st;
+
+	flags = flags_of(path_of("flags"), &fd_flags);
+	CHECK(flags >= 0 && flags & O_APPEND);
+	CHECK(fd_flags & FD_CLOEXEC);
+	CHECK_INT(output__close(out, 0), 0);
+	CHECK(!stat(path_of("flags"), &st));
+	CHECK_INT(st.st_mode & 07777, 0640);
+	umask(old);
+}
+
+static void says_why_it_cannot_open(void)
+{
+	struct output *out;
+
+	catch_stderr();
+	CHECK_INT(output__open(&out, dir, &format_jsonl), -EISDIR);
+	CHECK_INT(output__open(&out, path_of("no/such"), &format_json), -ENOENT);
+	CHECK_INT(mkfifo(path_of("unread"), 0600), 0);
+	CHECK_INT(output__open(&out, path_of("unread"), &format_jsonl), -ENXIO);
+	CHECK_INT(output__open(&out, path_of("unread"), &format_json), -ENXIO);
+	caught_stderr();
+
+	catch_stderr();
+	CHECK_INT(output__open(&out, "/no/such", &format_jsonl), -ENOENT);
+	CHECK_STR(caught_stderr(), "pping: /no/such: No such file or directory\n");
+	catch_stderr();
+	CHECK_INT(output__open(&out, path_of("unread"), &format_jsonl), -ENXIO);
+	CHECK(strstr(caught_stderr(), "/unread: nobody reads it: start its reader first\n"));
+}
+
+/* logrotate's copytruncate: we go on at the new end. */
+static void truncated_under_us(void)
+{
+	struct output *out = open_output(path_of("truncated"), &format_jsonl);
+	struct text got;
+
+	add(out, &format_jsonl, 100, 50);
+	CHECK_INT(output__flush(out), 0);
+	CHECK_INT(truncate(path_of("truncated"), 0), 0);
+	add(out, &format_jsonl, 0, 2);
+	CHECK_INT(output__close(out, 0), 0);
+	got = read_file(path_of("truncated"));
+	check_expected(&got, &format_jsonl, 2);
+	text__free(&got);
+}
+
+/* --- full disks ---------------------------------------------------------------------- */
+
+static void limit_file_size(rlim_t limit)
+{
+	struct rlimit r;
+
+	getrlimit(RLIMIT_FSIZE, &r);
+	r.rlim_cur = limit;
+	setrlimit(RLIMIT_FSIZE, &r);
+}
+
+/* Whole records 0 to n - 1 and nothing else; n, or -1. */
+static int whole_records(const struct text *got, const struct format *format)
+{
+	struct text want;
+	int n, found = -1;
+
+	for (n = 0; n <= 16 && found < 0; n++) {
+		want = expected(format, (uint64_t)n);
+		if (want.len == got->len && !memcmp(want.data, got->data, got->len))
+			found = n;
+		text__free(&want);
+	}
+	return found;
+}
+
+/* 10 records in three flushes into a file of at most limit bytes; how many got there. */
+static int fill(const struct format *format, rlim_t limit, int *err, const char **said)
+{
+	const char *path = path_of("full");
+	struct output *out;
+	struct text got;
+	int i, n, second;
+
+	unlink(path);
+	catch_stderr();
+	limit_file_size(limit);
+	*err = output__open(&out, path, format);
+	for (i = 0; i < 3 && !*err; i++) {
+		add(out, format, (uint64_t)i * 4, i < 2 ? 4 : 2);
+		*err = output__flush(out);
+	}
+	if (out) {
+		add(out, format, 10, 0);
+		second = output__flush(out);
+		CHECK_INT(second, *err);
+		second = output__close(out, 0);
+		CHECK(!*err || second == *err);
+		*err = second;
+	}
+	limit_file_size(RLIM_INFINITY);
+	*said = caught_stderr();
+	if (!out)
+		return access(path, F_OK) ? 0 : -2;
+	got = read_file(path);
+	n = whole_records(&got, format);
+	text__free(&got);
+	return n;
+}
+
+static int count_lines(const char *text)
+{
+	int n = 0;
+
+	for (; *text; text++)
+		n += *text == '\n';
+	return n;
+}
+
+static void cut_to_whole_lines(void)
+{
+	struct text all = expected(&format_jsonl, 10);
+	const char *said;
+	char want[64];
+	rlim_t limit;
+	int err, n;
+
+	for (limit = 0; limit < all.len; limit++) {
+		n = fill(&format_jsonl, limit, &err, &said);
+		CHECK_INT(err, -EFBIG);
+		CHECK_INT(n, limit / (all.len / 10));
+		CHECK_INT(count_lines(said), 1);
+		snprintf(want, sizeof(want), ": File too large: %d record%s (",
+			 (n < 4	  ? 4
+			  : n < 8 ? 8
+				  : 10) -
+				 n,
+			 n == 3 || n == 7 || n == 9 ? "" : "s");
+		CHECK(strstr(said, want));
+	}
+	n = fill(&format_jsonl, all.len, &err, &said);
+	CHECK_INT(n, 10);
+	CHECK_INT(err, 0);
+	CHECK_STR(said, "");
+	text__free(&all);
+}
+
+/*
+ * Wherever the disk is full a JSON file stays a whole array, but for the three
+ * last bytes of a flush: there it lacks its end, and nothing else.
+ */
+static void cut_to_whole_array(void)
+{
+	struct text all = expected(&format_json, 10), one = expected(&format_json, 1);
+	size_t record = (all.len - one.len) / 9, first = one.len - 3;
+	int err, n, unended = 0;
+	const char *said;
+	rlim_t limit;
+
+	for (limit = 0; limit < all.len; limit++) {
+		n = fill(&format_json, limit, &err, &said);
+		CHECK_INT(err, -EFBIG);
+		CHECK_INT(count_lines(said), 1);
+		if (limit < 2) {
+			CHECK_INT(n, 0); /* nothing could be opened, and no file is left */
+			continue;
+		}
+		CHECK_INT(!!strstr(said, "; the file ends untidily\n"), n < 0);
+		if (n < 0)
+			unended++;
+		else if (limit < first)
+			CHECK_INT(n, 0);
+		else
+			CHECK(n == (int)((limit - 3 - first) / record) + 1 || n == 0);
+	}
+	CHECK_INT(fill(&format_json, all.len, &err, &said), 10);
+	CHECK_INT(err, 0);
+	/* behind the begin and behind each flush */
+	CHECK(unended <= 4 * 3);
+	text__free(&all);
+	text__free(&one);
+}
+
+static void check_device(const char *path, const char *name)
+{
+	char want[128];
+	struct output *out;
+
+	snprintf(want, sizeof(want),
+		 "pping: %s: No space left on device: 10 records (320 bytes) not written\n", name);
+	catch_stderr();
+	out = open_output(path, &format_jsonl);
+	add(out, &format_jsonl, 0, 10);
+	CHECK_INT(output__flush(out), -ENOSPC);
+	add(out, &format_jsonl, 0, 10);
+	CHECK_INT(output__flush(out), -ENOSPC);
+	CHECK_INT(output__text(out)->len, 0);
+	CHECK_INT(output__poll_fd(out), -1);
+	CHECK_INT(output__reopen(out), -ENOSPC);
+	CHECK_INT(output__close(out, 1000), -ENOSPC);
+	CHECK_STR(caught_stderr(), want);
+}
+
+static void device_full(void)
+{
+	int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	struct output *out;
+
+	check_device("/dev/full", "/dev/full");
+	stdout_to(fd);
+	check_device(NULL, "standard output");
+	stdout_back();
+	close(fd);
+	catch_stderr();
+	CHECK_INT(output__open(&out, "/dev/full", &format_json), -ENOSPC);
+	CHECK_STR(caught_stderr(), "pping: /dev/full: No space left on device\n");
+}
+
+static void device_null(void)
+{
+	struct output *out = open_output("/dev/null", &format_json);
+
+	add(out, &format_json, 0, 1000);
+	CHECK_INT(output__flush(out), 0);
+	CHECK_INT(output__close(out, 0), 0);
+}
+
+/* In a process and mount namespace of its own: a disk of 64 KiB. */
+static int fill_tmpfs(const struct format *format)
+{
+	struct output *out;
+	struct text got, want;
+	uint64_t n = 0;
+	int err = 0;
+
+	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("tmpfs", dir, "tmpfs", 0, "size=65536"))
+		return 77;
+	catch_stderr();
+	out = open_output(path_of("file"), format);
+	while (!err) {
+		add(out, format, n, 100);
+		n += 100;
+		err = output__flush(out);
+	}
+	CHECK_INT(err, -ENOSPC);
+	CHECK_INT(output__close(out, 0), -ENOSPC);
+	CHECK(strstr(caught_stderr(), "/file: No space left on device: "));
+	got = read_file(path_of("file"));
+	CHECK(got.len > 60000 && got.len <= 65536);
+	while (n && (want = expected(format, n), want.len != got.len)) {
+		text__free(&want);
+		n--;
+	}
+	CHECK(n && !memcmp(got.data, want.data, got.len));
+	return test_failed_here;
+}
+
+static void disk_full(void)
+{
+	const struct format *formats[] = { &format_jsonl, &format_json };
+	int i, status;
+	pid_t pid;
+
+	for (i = 0; i < 2; i++) {
+		fflush(stdout);
+		pid = fork();
+		if (!pid) {
+			status = fill_tmpfs(formats[i]);
+			fflush(stdout);
+			_exit(status);
+		}
+		CHECK(waitpid(pid, &status, 0) == pid);
+		if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+			SKIP("can't mount a tmpfs in a namespace of my own");
+		else
+			CHECK_INT(status, 0);
+	}
+}
+
+/* What others wrote is theirs. */
+static void cuts_only_its_own(void)
+{
+	const char *path = path_of("shared");
+	struct output_file file;
+	size_t written = 0;
+
+	write_file(path, "before\n");
+	CHECK_INT(output_file__open(&file, path, false), 0);
+	CHECK_INT(output_file__write(&file, "ours\n", 5, &written), 0);
+	CHECK_INT(output_file__cut(&file, 6), -EBUSY);
+	CHECK_INT(output_file__cut(&file, 2), 0);
+	check_file(path, "before\nour");
+	CHECK_INT(output_file__write(&file, "s\n", 2, &written), 0);
+	CHECK_INT(output_file__cut(&file, 1), 0);
+	CHECK_INT(output_file__write(&file, "\n", 1, &written), 0);
+	CHECK_INT(written, 8);
+	write_file(path, "theirs\n");
+	CHECK_INT(output_file__cut(&file, 1), -EBUSY);
+	CHECK_INT(output_file__cut(&file, 0), 0);
+	CHECK_INT(output_file__write(&file, "again\n", 6, &written), 0);
+	CHECK_INT(output_file__cut(&file, 7), -EBUSY);
+	CHECK_INT(output_file__cut(&file, 6), 0);
+	check_file(path, "before\nours\ntheirs\n");
+	CHECK_INT(output_file__close(&file), 0);
+}
+
+/* pping >file: from where the shell left off, and a later command goes on behind. */
+static void redirected_stdout(void)
+{
+	const char *path = path_of("redirected");
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600), n;
+	struct output *out;
+	struct text got;
+
+	CHECK_INT(write(fd, "header\n", 7), 7);
+	stdout_to(fd);
+	catch_stderr();
+	out = open_output("-", &format_jsonl);
+	add(out, &format_jsonl, 0, 4);
+	limit_file_size(7 + 3 * 32 + 5);
+	CHECK_INT(output__flush(out), -EFBIG);
+	limit_file_size(RLIM_INFINITY);
+	CHECK_INT(output__close(out, 0), -EFBIG);
+	CHECK_STR(caught_stderr(),
+		  "pping: standard output: File too large: 1 record (32 bytes) not written\n");
+	stdout_back();
+	CHECK_INT(write(fd, "footer\n", 7), 7);
+	close(fd);
+	got = read_file(path);
+	n = 7 + 3 * 32;
+	CHECK_INT(got.len, n + 7);
+	CHECK(!memcmp(got.data, "header\n{", 8));
+	CHECK_STR(got.data + n, "footer\n");
+	text__free(&got);
+}
+
+/* --- pipes ----------------------------------------------------------------------------- */
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void reader_went_away(void)
+{
+	struct output *out;
+	int fd[2];
+
+	CHECK(!pipe2(fd, O_CLOEXEC));
+	stdout_to(fd[1]);
+	close(fd[1]);
+	out = open_output(NULL, &format_jsonl);
+	add(out, &format_jsonl, 0, 1);
+	CHECK_INT(output__flush(out), 0);
+	close(fd[0]);
+	catch_stderr();
+	add(out, &format_jsonl, 1, 1);
+	CHECK_INT(output__flush(out), -EPIPE);
+	CHECK_INT(output__flush(out), -EPIPE);
+	CHECK_INT(output__close(out, 1000), -EPIPE);
+	CHECK_STR(caught_stderr(),
+		  "pping: standard output: reader went away: 1 record (32 bytes) not written\n");
+
+	/* nobody there from the start: /proc/self/fd/1 can't be opened */
+	catch_stderr();
+	out = open_output(NULL, &format_jsonl);
+	add(out, &format_jsonl, 0, 1);
+	CHECK_INT(output__flush(out), -EPIPE);
+	CHECK_INT(output__close(out, 0), -EPIPE);
+	CHECK_INT(count_lines(caught_stderr()), 1);
+	stdout_back();
+}
+
+/* Flush until nothing more goes in, then read all of it while flushing the rest. */
+static void fill_and_drain(int reader, const struct format *format)
+{
+	struct output *out = open_output(NULL, format);
+	uint64_t n = 0, start = now_ms();
+	struct text got = { 0 };
+	ssize_t len;
+	int err;
+
+	CHECK_INT(output__poll_fd(out), -1);
+	while (!output__full(out)) {
+		add(out, format, n, 1000);
+		n += 1000;
+		err = output__flush(out);
+		CHECK(err == 0 || err == 1);
+	}
+	CHECK(now_ms() - start < 5000);
+	CHECK(output__text(out)->len >= PENDING_LIMIT);
+	CHECK(output__text(out)->len < 3 * PENDING_LIMIT);
+	CHECK(output__poll_fd(out) >= 0);
+	fcntl(reader, F_SETFL, O_NONBLOCK);
+	while (output__flush(out) == 1) {
+		len = read(reader, text__reserve(&got, 65536), 10000);
+		got.len += len > 0 ? (size_t)len : 0;
+	}
+	CHECK_INT(output__poll_fd(out), -1);
+	CHECK(!output__full(out));
+	while ((len = read(reader, text__reserve(&got, 65536), 65536)) > 0)
+		got.len += (size_t)len;
+	CHECK_INT(output__close(out, 0), 0);
+	while ((len = read(reader, text__reserve(&got, 65536), 65536)) > 0)
+		got.len += (size_t)len;
+	check_expected(&got, format, n);
+	text__free(&got);
+}
+
+static void slow_pipe(void)
+{
+	int fd[2];
+
+	CHECK(!pipe2(fd, O_CLOEXEC));
+	stdout_to(fd[1]);
+	alarm(30);
+	fill_and_drain(fd[0], &format_jsonl);
+	fill_and_drain(fd[0], &format_json);
+	alarm(0);
+	/* the shell's description is as it was */
+	CHECK(!(fcntl(fd[1], F_GETFL) & O_NONBLOCK));
+	stdout_back();
+	close(fd[0]);
+	close(fd[1]);
+}
+
+/* Another user's pipe, which /proc/self/fd does not open: poll() must do. */
+static void slow_pipe_of_another_user(void)
+{
+	int fd[2], again;
+
+	if (geteuid()) {
+		SKIP("not root");
+		return;
+	}
+	CHECK(!pipe2(fd, O_CLOEXEC));
+	stdout_to(fd[1]);
+	CHECK(!seteuid(NOBODY));
+	again = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK);
+	CHECK(again < 0);
+	alarm(30);
+	fill_and_drain(fd[0], &format_jsonl);
+	alarm(0);
+	CHECK(!(fcntl(fd[1], F_GETFL) & O_NONBLOCK));
+	CHECK(!seteuid(0));
+	stdout_back();
+	close(fd[0]);
+	close(fd[1]);
+}
+
+static void slow_socket(void)
+{
+	struct output *out;
+	int fd[2], err = 0;
+
+	CHECK(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd));
+	stdout_to(fd[1]);
+	alarm(30);
+	fill_and_drain(fd[0], &format_jsonl);
+	CHECK(!(fcntl(fd[1], F_GETFL) & O_NONBLOCK));
+	close(fd[0]);
+	catch_stderr();
+	out = open_output(NULL, &format_jsonl);
+	add(out, &format_jsonl, 0, 1);
+	err = output__flush(out);
+	CHECK(err == -EPIPE || err == -ECONNRESET);
+	CHECK_INT(output__close(out, 0), err);
+	CHECK(strstr(caught_stderr(), "reader went away"));
+	alarm(0);
+	stdout_back();
+	close(fd[1]);
+}
+
+/* A terminal stopped with Ctrl-S. */
+static void slow_terminal(void)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), slave;
+	struct termios raw;
+
+	if (master < 0 || grantpt(master) || unlockpt(master)) {
+		SKIP("no pseudo terminal");
+		return;
+	}
+	slave = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+	CHECK(slave >= 0 && !tcgetattr(slave, &raw));
+	cfmakeraw(&raw);
+	CHECK(!tcsetattr(slave, TCSANOW, &raw));
+	stdout_to(slave);
+	alarm(30);
+	fill_and_drain(master, &format_jsonl);
+	alarm(0);
+	CHECK(!(fcntl(slave, F_GETFL) & O_NONBLOCK));
+	stdout_back();
+	close(slave);
+	close(master);
+}
+
+static void named_pipe(void)
+{
+	const char *path = path_of("fifo");
+	struct output *out;
+	int fd, i;
+
+	CHECK(!mkfifo(path, 0600));
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	for (i = 0; i < 2; i++) {
+		const struct format *format = i ? &format_json : &format_jsonl;
+		struct text got;
+
+		out = open_output(path, format);
+		add(out, format, 0, 100);
+		CHECK_INT(output__flush(out), 0);
+		CHECK_INT(output__reopen(out), 0);
+		CHECK_INT(output__close(out, 0), 0);
+		got = read_fd(fd);
+		check_expected(&got, format, 100);
+		text__free(&got);
+	}
+	close(fd);
+}
+
+static void closed_stdout(void)
+{
+	struct output *out;
+
+	catch_stderr();
+	stdout_to(-1);
+	CHECK_INT(output__open(&out, NULL, &format_jsonl), -EBADF);
+	stdout_back();
+	CHECK_STR(caught_stderr(), "pping: standard output: Bad file descriptor\n");
+}
+
+/* Lines of several processes in one pipe don't mix. */
+static void shared_pipe(void)
+{
+	int fd[2], i, status, lines = 0;
+	unsigned long long a, b;
+	uint64_t n;
+	struct output *out;
+	char line[128];
+	FILE *reader;
+
+	CHECK(!pipe2(fd, O_CLOEXEC));
+	fflush(stdout);
+	for (i = 0; i < 3; i++) {
+		if (fork())
+			continue;
+		close(fd[0]);
+		dup2(fd[1], STDOUT_FILENO);
+		out = open_output(NULL, &format_jsonl);
+		for (n = 0; n < 200; n++) {
+			add(out, &format_jsonl, n * 1000003, 100);
+			while (output__flush(out))
+				poll(NULL, 0, 1);
+		}
+		_exit(output__close(out, 5000) ? 1 : 0);
+	}
+	close(fd[1]);
+	reader = fdopen(fd[0], "r");
+	while (fgets(line, sizeof(line), reader)) {
+		CHECK(sscanf(line, "{\"timestamp\":%llu,\"lost_events\":%llu}\n", &a, &b) == 2);
+		CHECK(a == b && strchr(line, '\n'));
+		lines++;
+	}
+	fclose(reader);
+	CHECK_INT(lines, 3 * 200 * 100);
+	while (wait(&status) > 0)
+		CHECK_INT(status, 0);
+}
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+}
+
+/* Signals at all times, as Ctrl-Z and fg give: nothing lost, nothing twice. */
+static void interrupted(void)
+{
+	struct sigaction action = { .sa_handler = on_alarm }, old;
+	struct itimerval often = { { 0, 200 }, { 0, 200 } }, never = { { 0, 0 }, { 0, 0 } };
+	struct output *out;
+	struct text got;
+	int fd[2], status;
+	uint64_t n;
+	pid_t pid;
+
+	CHECK(!pipe2(fd, O_CLOEXEC));
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		close(fd[0]);
+		dup2(fd[1], STDOUT_FILENO);
+		close(fd[1]);
+		sigaction(SIGALRM, &action, &old);
+		setitimer(ITIMER_REAL, &often, NULL);
+		out = open_output(NULL, &format_jsonl);
+		for (n = 0; n < 20000; n += 100) {
+			add(out, &format_jsonl, n, 100);
+			output__flush(out);
+		}
+		status = output__close(out, 20000) ? 1 : 0;
+		setitimer(ITIMER_REAL, &never, NULL);
+		_exit(status);
+	}
+	close(fd[1]);
+	poll(NULL, 0, 100);
+	got = read_fd(fd[0]);
+	check_expected(&got, &format_jsonl, 20000);
+	text__free(&got);
+	close(fd[0]);
+	CHECK(waitpid(pid, &status, 0) == pid);
+	CHECK_INT(status, 0);
+}
+
+static void close_waits_for_reader(void)
+{
+	struct output *out;
+	struct text got;
+	int fd[2], status;
+	pid_t pid;
+
+	CHECK(!pipe2(fd, O_CLOEXEC));
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		close(fd[0]);
+		dup2(fd[1], STDOUT_FILENO);
+		close(fd[1]);
+		out = open_output(NULL, &format_json);
+		add(out, &format_json, 0, 10000);
+		_exit(output__flush(out) == 1 && !output__close(out, 20000) ? 0 : 1);
+	}
+	close(fd[1]);
+	poll(NULL, 0, 200);
+	got = read_fd(fd[0]);
+	check_expected(&got, &format_json, 10000);
+	text__free(&got);
+	close(fd[0]);
+	CHECK(waitpid(pid, &status, 0) == pid);
+	CHECK_INT(status, 0);
+}
+
+static void close_gives_up(void)
+{
+	unsigned long long bytes, records, lines;
+	uint64_t start, took;
+	struct text got, all = expected(&format_jsonl, 10000);
+	struct output *out;
+	const char *said;
+	int fd[2];
+
+	CHECK(!pipe2(fd, O_CLOEXEC));
+	stdout_to(fd[1]);
+	close(fd[1]);
+	out = open_output(NULL, &format_jsonl);
+	add(out, &format_jsonl, 0, 10000);
+	CHECK_INT(output__flush(out), 1);
+	catch_stderr();
+	start = now_ms();
+	CHECK_INT(output__close(out, 150), -ETIMEDOUT);
+	took = now_ms() - start;
+	said = caught_stderr();
+	stdout_back();
+	CHECK(took >= 149 && took < 2000);
+	got = read_fd(fd[0]);
+	close(fd[0]);
+	CHECK(sscanf(said,
+		     "pping: standard output: reader too slow: %llu records (%llu bytes) not "
+		     "written",
+		     &records, &bytes) == 2);
+	CHECK_INT(got.len + bytes, all.len);
+	CHECK(!memcmp(got.data, all.data, got.len));
+	CHECK_INT(got.data[got.len - 1], '\n');
+	lines = (unsigned long long)count_lines(got.data);
+	CHECK_INT(lines + records, 10000);
+	text__free(&got);
+	text__free(&all);
+}
+
+/* --- SIGHUP ------------------------------------------------------------------------------ */
+
+static void reopen_after_rename(void)
+{
+	const struct format *formats[] = { &format_jsonl, &format_json };
+	const char *path = path_of("rotated"), *old = path_of("rotated.1");
+	struct output *out;
+	struct text got;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		unlink(path);
+		out = open_output(path, formats[i]);
+		add(out, formats[i], 0, 3);
+		CHECK_INT(output__flush(out), 0);
+		CHECK(!rename(path, old));
+		add(out, formats[i], 3, 2);
+		CHECK_INT(output__reopen(out), 0);
+		CHECK(output__first(out));
+		got = read_file(old);
+		check_expected(&got, formats[i], 5);
+		text__free(&got);
+		add(out, formats[i], 0, 4);
+		CHECK_INT(output__close(out, 0), 0);
+		got = read_file(path);
+		check_expected(&got, formats[i], 4);
+		text__free(&got);
+	}
+}
+
+/* No rename: a line format goes on in its file, json keeps the array open. */
+static void reopen_without_rename(void)
+{
+	const struct format *formats[] = { &format_jsonl, &format_json };
+	const char *path = path_of("kept"), *said;
+	struct output *out;
+	struct text got;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		unlink(path);
+		out = open_output(path, formats[i]);
+		add(out, formats[i], 0, 3);
+		catch_stderr();
+		CHECK_INT(output__reopen(out), 0);
+		said = caught_stderr();
+		if (formats[i]->appendable)
+			CHECK_STR(said, "");
+		else
+			CHECK(strstr(said, "exists already and can't be appended to; going on "
+					   "with the old file\n"));
+		CHECK_INT(output__first(out), formats[i]->appendable);
+		add(out, formats[i], 3, 2);
+		CHECK_INT(output__close(out, 0), 0);
+		got = read_file(path);
+		check_expected(&got, formats[i], 5);
+		text__free(&got);
+	}
+}
+
+static void reopen_fails(void)
+{
+	char path[PATH_MAX], gone[PATH_MAX];
+	struct output *out;
+	struct text got;
+
+	snprintf(gone, sizeof(gone), "%s", path_of("gone"));
+	CHECK(!mkdir(gone, 0700));
+	snprintf(path, sizeof(path), "%s", path_of("gone/file"));
+	out = open_output(path, &format_jsonl);
+	add(out, &format_jsonl, 0, 1);
+	CHECK(!rename(gone, path_of("elsewhere")));
+	catch_stderr();
+	CHECK_INT(output__reopen(out), 0);
+	CHECK(strstr(caught_stderr(), "No such file or directory; going on with the old file\n"));
+	add(out, &format_jsonl, 1, 1);
+	CHECK_INT(output__close(out, 0), 0);
+	got = read_file(path_of("elsewhere/file"));
+	check_expected(&got, &format_jsonl, 2);
+	text__free(&got);
+}
+
+static void reopen_stdout(void)
+{
+	struct output *out;
+	struct text got;
+	int fd[2];
+
+	CHECK(!pipe2(fd, O_CLOEXEC));
+	stdout_to(fd[1]);
+	close(fd[1]);
+	out = open_output(NULL, &format_json);
+	add(out, &format_json, 0, 1);
+	CHECK_INT(output__reopen(out), 0);
+	add(out, &format_json, 1, 1);
+	CHECK_INT(output__close(out, 0), 0);
+	stdout_back();
+	got = read_fd(fd[0]);
+	check_expected(&got, &format_json, 2);
+	text__free(&got);
+	close(fd[0]);
+}
+
+/* The disk fills while the old array gets its end: no empty new file stays behind. */
+static void reopen_on_full_disk(void)
+{
+	const char *path = path_of("rotate-full"), *old = path_of("rotate-full.1");
+	struct output *out = open_output(path, &format_json);
+	struct text got, want = expected(&format_json, 4);
+
+	add(out, &format_json, 0, 5);
+	CHECK(!rename(path, old));
+	catch_stderr();
+	limit_file_size(want.len + 1);
+	CHECK_INT(output__reopen(out), -EFBIG);
+	limit_file_size(RLIM_INFINITY);
+	CHECK_INT(output__close(out, 0), -EFBIG);
+	CHECK_INT(count_lines(caught_stderr()), 1);
+	CHECK(access(path, F_OK));
+	got = read_file(old);
+	check_expected(&got, &format_json, 4);
+	text__free(&got);
+	text__free(&want);
+}
+
+int main(void)
+{
+	char command[80];
+
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	strcpy(dir, "/tmp/test_output.XXXXXX");
+	if (!mkdtemp(dir))
+		return EXIT_FAILURE;
+	RUN(writes_and_appends);
+	RUN(nothing_at_all);
+	RUN(json_array);
+	RUN(json_refuses_existing);
+	RUN(records_without_text);
+	RUN(flags_and_mode);
+	RUN(says_why_it_cannot_open);
+	RUN(truncated_under_us);
+	RUN(cut_to_whole_lines);
+	RUN(cut_to_whole_array);
+	RUN(device_full);
+	RUN(device_null);
+	RUN(disk_full);
+	RUN(cuts_only_its_own);
+	RUN(redirected_stdout);
+	RUN(reader_went_away);
+	RUN(slow_pipe);
+	RUN(slow_pipe_of_another_user);
+	RUN(slow_socket);
+	RUN(slow_terminal);
+	RUN(named_pipe);
+	RUN(closed_stdout);
+	RUN(shared_pipe);
+	RUN(interrupted);
+	RUN(close_waits_for_reader);
+	RUN(close_gives_up);
+	RUN(reopen_after_rename);
+	RUN(reopen_without_rename);
+	RUN(reopen_fails);
+	RUN(reopen_stdout);
+	RUN(reopen_on_full_disk);
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	if (system(command))
+		return EXIT_FAILURE;
+	return TEST_EXIT();
+}
