@@ -98,7 +98,13 @@ $(BUILD)/bpf/%: tests/bpf/%.c $(LIB) $(SKEL) | $(BUILD)/bpf
 	$(say) TEST $@
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(WARN) -MMD -MP -MF $@.d $< $(LIB) $(LIBS) -o $@
 
-$(BUILD)/bench/%: tests/bench/%.c $(LIB) $(SKEL) | $(BUILD)/bench
+$(BUILD)/bench/floor.skel.h: tests/bench/floor_kern.c | $(BUILD)/bench
+	$(say) BPF $@
+	$(Q)$(CLANG) $(BPF_CFLAGS) $(BPF_WARN) -MMD -MP -MF $(BUILD)/bench/floor.d \
+		-MT $@ -c $< -o $(BUILD)/bench/floor.bpf.o
+	$(Q)$(BPFTOOL) gen skeleton $(BUILD)/bench/floor.bpf.o name floor_kern > $@
+
+$(BUILD)/bench/%: tests/bench/%.c $(LIB) $(SKEL) $(BUILD)/bench/floor.skel.h | $(BUILD)/bench
 	$(say) BENCH $@
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(WARN) -MMD -MP -MF $@.d $< $(LIB) $(LIBS) -o $@
 

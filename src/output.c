@@ -144,7 +144,7 @@ static int fail(struct output *out, int err)
 		len = snprintf(more, sizeof(more), ": %zu record%s (%zu bytes) not written", lost,
 			       lost == 1 ? "" : "s", out->text.len - out->sent);
 	if (!whole)
-		snprintf(more + len, sizeof(more) - (size_t)len, "; the file ends untidily");
+		snprintf(more + len, sizeof(more) - (size_t)len, "; the file has no proper end");
 	complain(out, err, more);
 	forget_text(out);
 	out->err = err;
@@ -312,7 +312,7 @@ int output__reopen(struct output *out)
 	struct output_file file;
 	int err;
 
-	if (out->err || !out->path || !output_file__is_regular(&out->file))
+	if (!out->path || !output_file__is_regular(&out->file))
 		return out->err;
 	err = output__flush(out);
 	if (err)

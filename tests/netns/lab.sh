@@ -182,6 +182,12 @@ lab_addr() {
         lab_in "$1" ip link set "$2" up
 }
 
+# lab_mtu BYTES: of the whole path.
+lab_mtu() {
+    lab_in c ip link set c0 mtu "$1" && lab_in r ip link set r0 mtu "$1" &&
+        lab_in r ip link set r1 mtu "$1" && lab_in s ip link set s0 mtu "$1"
+}
+
 # lab_up [--delay US [DELAY-OPTION...]]: build it; sets LAB_DELAY_PID.
 lab_up() {
     local delay=()

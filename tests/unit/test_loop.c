@@ -115,6 +115,7 @@ struct victim {
 	struct loop_source *source;
 	struct victim *removes; /* its source, when called */
 	bool stops;
+	int closes; /* an fd, before the removal */
 	int calls;
 };
 
@@ -124,6 +125,8 @@ static int remove_other(void *ctx, uint32_t epoll_events)
 
 	(void)epoll_events;
 	self->calls++;
+	if (self->closes)
+		close(self->closes);
 	if (self->removes) {
 		loop__remove(self->removes->source);
 		self->removes->source = NULL;
@@ -167,6 +170,29 @@ static void test_remove_in_batch(void)
 	loop__free(loop);
 	close(fds[0]);
 	close(fds[1]);
+}
+
+/* Against the rules, but no reason to call the handler of what was removed. */
+static void test_remove_closed(void)
+{
+	struct loop *loop;
+	struct victim a = { 0 }, b = { .removes = &a };
+	int fds[2] = { ready_fd(), ready_fd() };
+
+	a.removes = &b;
+	a.closes = fds[1];
+	b.closes = fds[0];
+	CHECK_INT(loop__new(&loop), 0);
+	CHECK_INT(loop__add(loop, fds[0], EPOLLIN, remove_other, &a, &a.source), 0);
+	CHECK_INT(loop__add(loop, fds[1], EPOLLIN, remove_other, &b, &b.source), 0);
+	a.stops = b.stops = false;
+	loop__remove(NULL);
+	hide_stderr();
+	CHECK_INT(run_for(loop, 0), 0);
+	show_stderr();
+	CHECK_INT(a.calls + b.calls, 1);
+	loop__free(loop);
+	close(a.calls ? fds[0] : fds[1]);
 }
 
 static int never_timer(void *ctx, uint64_t expirations)
@@ -619,6 +645,7 @@ int main(void)
 	RUN(test_bad_fds);
 	RUN(test_remove_self);
 	RUN(test_remove_in_batch);
+	RUN(test_remove_closed);
 	RUN(test_remove_timer_in_batch);
 	RUN(test_crowd);
 	RUN(test_nested);

@@ -341,16 +341,22 @@ static void limit_file_size(rlim_t limit)
 	setrlimit(RLIMIT_FSIZE, &r);
 }
 
-/* Whole records 0 to n - 1 and nothing else; n, or -1. */
+#define UNENDED -1
+#define UNTIDY -2
+
+/* n for whole records 0 to n - 1 and nothing else, UNENDED if only format->end is missing. */
 static int whole_records(const struct text *got, const struct format *format)
 {
+	size_t end = format->end ? 3 : 0;
+	int n, found = UNTIDY;
 	struct text want;
-	int n, found = -1;
 
-	for (n = 0; n <= 16 && found < 0; n++) {
+	for (n = 0; n <= 16 && found == UNTIDY; n++) {
 		want = expected(format, (uint64_t)n);
-		if (want.len == got->len && !memcmp(want.data, got->data, got->len))
-			found = n;
+		if (!memcmp(want.data, got->data, got->len < want.len ? got->len : want.len))
+			found = want.len == got->len	     ? n
+				: want.len == got->len + end ? UNENDED
+							     : UNTIDY;
 		text__free(&want);
 	}
 	return found;
@@ -383,7 +389,7 @@ static int fill(const struct format *format, rlim_t limit, int *err, const char 
 	limit_file_size(RLIM_INFINITY);
 	*said = caught_stderr();
 	if (!out)
-		return access(path, F_OK) ? 0 : -2;
+		return access(path, F_OK) ? 0 : UNTIDY;
 	got = read_file(path);
 	n = whole_records(&got, format);
 	text__free(&got);
@@ -447,8 +453,9 @@ static void cut_to_whole_array(void)
 			CHECK_INT(n, 0); /* nothing could be opened, and no file is left */
 			continue;
 		}
-		CHECK_INT(!!strstr(said, "; the file ends untidily\n"), n < 0);
-		if (n < 0)
+		CHECK(n != UNTIDY);
+		CHECK_INT(!!strstr(said, "; the file has no proper end\n"), n == UNENDED);
+		if (n == UNENDED)
 			unended++;
 		else if (limit < first)
 			CHECK_INT(n, 0);
@@ -926,11 +933,23 @@ static void close_waits_for_reader(void)
 	CHECK_INT(status, 0);
 }
 
+/* The pipe's content so far is added to got. */
+static void drain(int reader, struct text *got)
+{
+	ssize_t n;
+
+	fcntl(reader, F_SETFL, O_NONBLOCK);
+	while ((n = read(reader, text__reserve(got, 65537), 65536)) > 0)
+		got->len += (size_t)n;
+	got->data[got->len] = 0;
+}
+
+/* Nobody reads any more: what is dropped is counted, after pending text was moved, too. */
 static void close_gives_up(void)
 {
-	unsigned long long bytes, records, lines;
-	uint64_t start, took;
-	struct text got, all = expected(&format_jsonl, 10000);
+	struct text got = { 0 }, all = expected(&format_jsonl, 30000);
+	unsigned long long bytes, records;
+	uint64_t n, start, took;
 	struct output *out;
 	const char *said;
 	int fd[2];
@@ -939,8 +958,12 @@ static void close_gives_up(void)
 	stdout_to(fd[1]);
 	close(fd[1]);
 	out = open_output(NULL, &format_jsonl);
-	add(out, &format_jsonl, 0, 10000);
-	CHECK_INT(output__flush(out), 1);
+	for (n = 0; n < 30000; n += 10) {
+		add(out, &format_jsonl, n, 10);
+		CHECK(output__flush(out) >= 0);
+		if (n % 3000 == 0)
+			drain(fd[0], &got);
+	}
 	catch_stderr();
 	start = now_ms();
 	CHECK_INT(output__close(out, 150), -ETIMEDOUT);
@@ -948,7 +971,7 @@ static void close_gives_up(void)
 	said = caught_stderr();
 	stdout_back();
 	CHECK(took >= 149 && took < 2000);
-	got = read_fd(fd[0]);
+	drain(fd[0], &got);
 	close(fd[0]);
 	CHECK(sscanf(said,
 		     "pping: standard output: reader too slow: %llu records (%llu bytes) not "
@@ -957,10 +980,66 @@ static void close_gives_up(void)
 	CHECK_INT(got.len + bytes, all.len);
 	CHECK(!memcmp(got.data, all.data, got.len));
 	CHECK_INT(got.data[got.len - 1], '\n');
-	lines = (unsigned long long)count_lines(got.data);
-	CHECK_INT(lines + records, 10000);
+	CHECK_INT((unsigned long long)count_lines(got.data) + records, 30000);
 	text__free(&got);
 	text__free(&all);
+}
+
+/* A reader that is always a little behind: what is out leaves the memory too. */
+static void pending_does_not_pile_up(void)
+{
+	struct text got = { 0 };
+	struct output *out;
+	uint64_t n;
+	int fd[2];
+
+	CHECK(!pipe2(fd, O_CLOEXEC));
+	stdout_to(fd[1]);
+	close(fd[1]);
+	out = open_output(NULL, &format_jsonl);
+	for (n = 0; n < 200000; n += 1000) {
+		add(out, &format_jsonl, n, n ? 1000 : 20000);
+		output__flush(out);
+		CHECK(output__poll_fd(out) >= 0);
+		CHECK(read(fd[0], text__reserve(&got, 40000), 40000) > 0);
+	}
+	CHECK(output__text(out)->len < 3 << 20);
+	catch_stderr();
+	CHECK_INT(output__close(out, 0), -ETIMEDOUT);
+	caught_stderr();
+	stdout_back();
+	close(fd[0]);
+	text__free(&got);
+}
+
+/* The pipe is full when the array begins. */
+static void begin_waits(void)
+{
+	struct pping_event mark = { .type = PPING_EVENT_MARK };
+	struct text got = { 0 };
+	struct output *out;
+	int fd[2];
+
+	CHECK(!pipe2(fd, O_CLOEXEC | O_NONBLOCK));
+	while (write(fd[1], "filled ", 7) > 0)
+		continue;
+	fcntl(fd[1], F_SETFL, 0);
+	stdout_to(fd[1]);
+	close(fd[1]);
+	out = open_output(NULL, &format_json);
+	CHECK(output__poll_fd(out) >= 0);
+	format_json.event(output__text(out), &plain, &mark, 1, true);
+	output__wrote_record(out);
+	CHECK(output__first(out));
+	drain(fd[0], &got);
+	got.len = 0;
+	add(out, &format_json, 0, 2);
+	CHECK_INT(output__close(out, 0), 0);
+	stdout_back();
+	drain(fd[0], &got);
+	check_expected(&got, &format_json, 2);
+	text__free(&got);
+	close(fd[0]);
 }
 
 /* --- SIGHUP ------------------------------------------------------------------------------ */
@@ -1066,26 +1145,33 @@ static void reopen_stdout(void)
 	close(fd[0]);
 }
 
-/* The disk fills while the old array gets its end: no empty new file stays behind. */
+/* The disk is full: no empty new file stays behind, and the old one is as whole as can be. */
 static void reopen_on_full_disk(void)
 {
 	const char *path = path_of("rotate-full"), *old = path_of("rotate-full.1");
-	struct output *out = open_output(path, &format_json);
-	struct text got, want = expected(&format_json, 4);
+	struct text got, four = expected(&format_json, 4), five = expected(&format_json, 5);
+	struct output *out;
+	int i;
 
-	add(out, &format_json, 0, 5);
-	CHECK(!rename(path, old));
-	catch_stderr();
-	limit_file_size(want.len + 1);
-	CHECK_INT(output__reopen(out), -EFBIG);
-	limit_file_size(RLIM_INFINITY);
-	CHECK_INT(output__close(out, 0), -EFBIG);
-	CHECK_INT(count_lines(caught_stderr()), 1);
-	CHECK(access(path, F_OK));
-	got = read_file(old);
-	check_expected(&got, &format_json, 4);
-	text__free(&got);
-	text__free(&want);
+	for (i = 0; i < 2; i++) {
+		out = open_output(path, &format_json);
+		add(out, &format_json, 0, 5);
+		if (i) /* then there is no room for the end only */
+			CHECK_INT(output__flush(out), 0);
+		CHECK(!rename(path, old));
+		catch_stderr();
+		limit_file_size(five.len - 1);
+		CHECK_INT(output__reopen(out), -EFBIG);
+		limit_file_size(RLIM_INFINITY);
+		CHECK_INT(output__close(out, 0), -EFBIG);
+		CHECK_INT(count_lines(caught_stderr()), 1);
+		CHECK(access(path, F_OK));
+		got = read_file(old);
+		CHECK_INT(whole_records(&got, &format_json), i ? UNENDED : 5);
+		text__free(&got);
+	}
+	text__free(&four);
+	text__free(&five);
 }
 
 int main(void)
@@ -1123,6 +1209,8 @@ int main(void)
 	RUN(interrupted);
 	RUN(close_waits_for_reader);
 	RUN(close_gives_up);
+	RUN(pending_does_not_pile_up);
+	RUN(begin_waits);
 	RUN(reopen_after_rename);
 	RUN(reopen_without_rename);
 	RUN(reopen_fails);
