@@ -21,6 +21,7 @@ struct output {
 	size_t *ends; /* where in text each record ends */
 	size_t n_ends;
 	size_t cap_ends;
+	size_t last; /* length of the last record that is out and has left text; 0: none */
 	size_t marked; /* bytes of text that were there when the last record ended */
 	bool first;
 	bool begun; /* format->begin is out, format->end is due */
@@ -78,12 +79,14 @@ static void forget_sent(struct output *out)
 {
 	size_t gone = records_within(out, out->sent), i;
 
+	if (out->sent < out->text.len / 2)
+		return;
+	if (gone)
+		out->last = end_of(out, gone) - end_of(out, gone - 1);
 	if (out->sent == out->text.len) {
 		forget_text(out);
 		return;
 	}
-	if (out->sent < out->text.len / 2)
-		return;
 	out->text.len -= out->sent;
 	memmove(out->text.data, out->text.data + out->sent, out->text.len);
 	for (i = gone; i < out->n_ends; i++)
@@ -107,42 +110,52 @@ static int write_end(struct output *out, size_t *written)
 	return err;
 }
 
+struct loss {
+	size_t records;
+	size_t bytes;
+};
+
 /*
  * After a failed write to a regular file: make it end in a whole record, and
- * close it as its format wants, if need be in the room of its last record.
- * Sets *kept to how many of text's records are in the file; false: something
- * is torn or open.
+ * close it as its format wants, if need be in the room of its last record,
+ * which is then lost too. False: something is torn or open.
  */
-static bool repair(struct output *out, size_t *kept)
+static bool repair(struct output *out, size_t kept, struct loss *lost)
 {
-	size_t torn = out->sent - end_of(out, *kept);
+	size_t torn = out->sent - end_of(out, kept), record;
 
+	lost->bytes += torn;
 	while (!output_file__cut(&out->file, torn)) {
-		out->sent = end_of(out, *kept);
 		torn = 0;
 		if (!write_end(out, &torn))
 			return true;
-		if (!*kept) {
+		record = kept ? end_of(out, kept) - end_of(out, kept - 1) : out->last;
+		if (!record) {
 			output_file__cut(&out->file, torn);
 			return false;
 		}
-		torn += end_of(out, *kept) - end_of(out, *kept - 1);
-		--*kept;
+		if (kept)
+			kept--;
+		else
+			out->last = 0;
+		torn += record;
+		lost->records++;
+		lost->bytes += record;
 	}
 	return false;
 }
 
 static int fail(struct output *out, int err)
 {
-	size_t kept = records_within(out, out->sent), lost;
-	bool whole = !output_file__is_regular(&out->file) || repair(out, &kept);
+	size_t kept = records_within(out, out->sent);
+	struct loss lost = { out->n_ends - kept, out->text.len - out->sent };
+	bool whole = !output_file__is_regular(&out->file) || repair(out, kept, &lost);
 	char more[128] = "";
 	int len = 0;
 
-	lost = out->n_ends - kept;
-	if (lost)
-		len = snprintf(more, sizeof(more), ": %zu record%s (%zu bytes) not written", lost,
-			       lost == 1 ? "" : "s", out->text.len - out->sent);
+	if (lost.records)
+		len = snprintf(more, sizeof(more), ": %zu record%s (%zu bytes) not written",
+			       lost.records, lost.records == 1 ? "" : "s", lost.bytes);
 	if (!whole)
 		snprintf(more + len, sizeof(more) - (size_t)len, "; the file has no proper end");
 	complain(out, err, more);
@@ -184,6 +197,7 @@ static int begin_file(struct output *out)
 
 	out->first = true;
 	out->begun = false;
+	out->last = 0;
 	if (out->format->begin)
 		out->format->begin(&out->text);
 	out->marked = out->text.len;

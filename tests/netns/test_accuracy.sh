@@ -8,8 +8,8 @@ lab_begin tcpdump iperf3 ss
 
 SECONDS_OF_LOAD=${SECONDS_OF_LOAD:-8}
 
-# accuracy FAMILY FLOWS SECONDS PPING-OPTION...
-accuracy() {
+# once FAMILY FLOWS SECONDS PPING-OPTION...: 3 if the load did not come about.
+once() {
     local family=$1 flows=$2 seconds=$3
     shift 3
     local jsonl=$LAB_TMP/rtts.jsonl pcap=$LAB_TMP/load.pcap
@@ -21,10 +21,22 @@ accuracy() {
     capture_stop
     pping_stop
     echo "$IPERF_BLOCKS blocks sent"
-    [ "$IPERF_BLOCKS" -ge $((flows * seconds * 250)) ] || fail "iperf3 did not make the load"
+    # 300 blocks of 8333 bytes a second are 20 Mbit/s.
+    [ "$IPERF_BLOCKS" -ge $((flows * seconds * 285)) ] || return 3
     referee compare --pcap "$pcap" --jsonl "$jsonl" --min-samples $((IPERF_BLOCKS * 9 / 10)) \
         --min-matched 99.5 --max-invented 0 --max-median-us 10
-    rm -f "$pcap"
+}
+
+# A busy machine may not make the load: that says nothing about pping, so again.
+accuracy() {
+    local status try
+    for try in 1 2 3; do
+        status=0
+        once "$@" || status=$?
+        [ $status = 3 ] || return $status
+        echo "try $try: the load did not come about"
+    done
+    fail "the machine is too busy for the load"
 }
 
 # At -r 100 every busy flow gives its ten samples a second, one of them may be missing.

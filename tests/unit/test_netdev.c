@@ -619,11 +619,9 @@ static void test_many_addresses(void)
 
 /* --- lost notifications ---------------------------------------------------- */
 
-static void make_buffer_tiny(struct netdev *watch)
+static void set_buffer(struct netdev *watch, int size)
 {
-	int size = 1;
-
-	CHECK_INT(setsockopt(netdev__fd(watch), SOL_SOCKET, SO_RCVBUF, &size, sizeof(size)), 0);
+	CHECK_INT(setsockopt(netdev__fd(watch), SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)), 0);
 }
 
 static bool overflowed(struct netdev *watch)
@@ -653,7 +651,7 @@ static void overflow(void)
 	add_veth("v0", "v1");
 	many("add", "v0", 1000);
 	watch = new_watch("v0", &told);
-	make_buffer_tiny(watch);
+	set_buffer(watch, 1);
 	sh("ip addr add 10.7.7.7/32 dev v1"); /* the first ones do arrive */
 	many("del", "v0", 500);
 	many("add", "v1", 100);
@@ -663,6 +661,16 @@ static void overflow(void)
 	CHECK_INT(told.info.mtu, 1434);
 	CHECK_INT(told.n, 1000 - 500 + 100 + 1);
 	check_complete(&told);
+	/* One call reads to the end, or the kernel would go on losing what comes after it. */
+	many("add", "v0", 400);
+	CHECK(overflowed(watch));
+	CHECK_INT(netdev__read(watch), 0);
+	sh("ip addr add 10.8.8.8/32 dev v1");
+	read_all(watch, 0);
+	CHECK(has(&told, "10.8.8.8"));
+	check_complete(&told);
+	many("del", "v0", 400);
+	read_all(watch, 0);
 	/* Nothing had changed in the end. */
 	told.calls = 0;
 	for (int i = 0; i < 2; i++) {
@@ -696,6 +704,30 @@ static void overflow(void)
 static void test_overflow(void)
 {
 	in_namespace(overflow);
+}
+
+/* A longer queue than one call reads when nothing is lost. */
+static void long_overflow(void)
+{
+	struct told told = { 0 };
+	struct pollfd pollfd = { .events = POLLIN };
+	struct netdev *watch;
+
+	add_veth("v0", "v1");
+	watch = new_watch("v0", &told);
+	set_buffer(watch, 500000);
+	many("add", "v0", 5000);
+	CHECK(overflowed(watch));
+	CHECK_INT(netdev__read(watch), 0);
+	pollfd.fd = netdev__fd(watch);
+	CHECK_INT(poll(&pollfd, 1, 0), 0);
+	CHECK_INT(told.n, 5000);
+	end_watch(watch, &told);
+}
+
+static void test_long_overflow(void)
+{
+	in_namespace(long_overflow);
 }
 
 static void start_churn(int seed)
@@ -738,7 +770,7 @@ static void storm(bool tiny)
 	start_churn(2);
 	watch = new_watch("v0", &told);
 	if (tiny)
-		make_buffer_tiny(watch);
+		set_buffer(watch, 1);
 	while (running) {
 		usleep(rand() % 5000);
 		overflows += overflowed(watch);
@@ -771,6 +803,63 @@ static void test_storms(void)
 	in_namespace(big_storm);
 }
 
+static int ignore(void *ctx, const struct nlmsghdr *message)
+{
+	(void)ctx;
+	(void)message;
+	return 0;
+}
+
+static int dump_once(void)
+{
+	struct {
+		struct nlmsghdr header;
+		struct ifaddrmsg addr;
+	} request = { .header = { .nlmsg_len = sizeof(request),
+				  .nlmsg_type = RTM_GETADDR,
+				  .nlmsg_flags = NLM_F_DUMP } };
+
+	return netlink__request(&request.header, ignore, NULL);
+}
+
+/*
+ * Notifications are lost, and every dump that is to make up for them is
+ * interrupted, until things calm down.
+ */
+static void interrupted_dumps(void)
+{
+	struct told told = { 0 };
+	struct netdev *watch;
+	int interrupted = 0;
+	char buf[8192];
+
+	add_veth("v0", "v1");
+	many("add", "v0", 2000);
+	CHECK_INT(dump_once(), 0);
+	watch = new_watch("v0", &told);
+	many("del", "v0", 1000);
+	while (recv(netdev__fd(watch), buf, sizeof(buf), 0) > 0)
+		;
+	start_churn(20);
+	while (!interrupted && !waitpid(-1, NULL, WNOHANG))
+		interrupted = dump_once() == -EINTR;
+	CHECK(interrupted);
+	told.result = 1; /* makes it ask for everything */
+	CHECK_INT(netdev__read(watch), 1);
+	CHECK_INT(netdev__read(watch), 0);
+	while (waitpid(-1, NULL, WNOHANG) >= 0)
+		read_all(watch, 1);
+	sh("ip addr add 10.8.8.8/32 dev v1");
+	read_all(watch, 0);
+	check_complete(&told);
+	end_watch(watch, &told);
+}
+
+static void test_interrupted_dumps(void)
+{
+	in_namespace(interrupted_dumps);
+}
+
 /* --- results of handlers --------------------------------------------------- */
 
 static void handler_results(void)
@@ -793,6 +882,16 @@ static void handler_results(void)
 	CHECK_INT(told.n, 99);
 	CHECK_INT(netdev__read(watch), 0);
 	CHECK_INT(told.n, 50);
+	/* Also the rest of a datagram. */
+	many("del", "v0", 50);
+	sh("ip addr add 10.1.0.0 dev v0 && ip addr add 10.1.0.1 dev v0");
+	len = recv(netdev__fd(watch), buf, sizeof(buf) / 2, 0);
+	len += recv(netdev__fd(watch), buf + len, sizeof(buf) / 2, 0);
+	told.result = 1;
+	CHECK_INT(netdev__receive(watch, buf, len), 1);
+	CHECK_INT(told.n, 1);
+	CHECK_INT(netdev__read(watch), 0);
+	CHECK_INT(told.n, 2);
 	sh("ip link set v0 mtu 1200");
 	told.result = -ENOSPC;
 	CHECK_INT(netdev__read(watch), -ENOSPC);
@@ -1078,7 +1177,9 @@ int main(void)
 	RUN(test_shared_addresses);
 	RUN(test_many_addresses);
 	RUN(test_overflow);
+	RUN(test_long_overflow);
 	RUN(test_storms);
+	RUN(test_interrupted_dumps);
 	RUN(test_handler_results);
 	RUN(test_link_messages);
 	RUN(test_address_messages);
