@@ -470,13 +470,18 @@ static __noinline struct pping_flow *match_lifecycle(struct host *h, struct ppin
 	return f;
 }
 
-#define MATCH_STATE_USUAL (PPING_STATE_REPLIED | PPING_STATE_ESTABLISHED)
 #define MATCH_FLAGS_SELDOM (PACKET_SYN | PACKET_FIN | PACKET_RST)
 
-static __always_inline int match_is_usual(const struct pping_flow *f, const struct packet *p)
+/* Neither p nor f asks for match_lifecycle(). */
+static __always_inline int match_is_usual(const struct pping_flow *f, const struct packet *p,
+					  __u32 dir)
 {
+	__u32 state = f->state;
+
 	return !(p->flags & MATCH_FLAGS_SELDOM) &&
-	       (f->state & (MATCH_STATE_USUAL | PPING_STATE_CLOSED)) == MATCH_STATE_USUAL;
+	       (state & (PPING_STATE_ESTABLISHED | PPING_STATE_CLOSED)) ==
+		       PPING_STATE_ESTABLISHED &&
+	       (state & PPING_STATE_REPLIED || dir == (state & PPING_STATE_OPENER));
 }
 
 /*
@@ -491,7 +496,7 @@ static __always_inline void match_packet(struct host *h, const struct packet *p)
 	__u32 epoch;
 
 	f = host__flow_find(h, &key);
-	if (unlikely(!f || !match_is_usual(f, p))) {
+	if (unlikely(!f || !match_is_usual(f, p, dir))) {
 		f = match_lifecycle(h, f, p, &key, dir);
 		if (!f)
 			return;
@@ -503,7 +508,8 @@ static __always_inline void match_packet(struct host *h, const struct packet *p)
 		match_count(f, p, dir);
 	if (p->flags & PACKET_ID && f->shown[dir & 1] != (PPING_VALID | p->id))
 		match_stamp(h, f, p, &key, dir);
-	if (p->flags & PACKET_ECHO && f->answered[!dir] != (PPING_VALID | p->echo))
+	if (p->flags & PACKET_ECHO && f->answered[!dir] != (PPING_VALID | p->echo) &&
+	    f->shown[!dir])
 		match_answer(h, f, p, &key, !dir);
 	if (unlikely(p->flags & (PACKET_FIN | PACKET_RST)))
 		flow_finish(h, f, p, dir);

@@ -68,12 +68,12 @@ static void put32(struct frame *f, __u32 value)
 	put(f, &be, 4);
 }
 
-enum { VLAN = 1, IPV6 = 2, UDP = 4, NO_TS = 8 };
+enum { VLAN = 1, IPV6 = 2, UDP = 4, NO_TS = 8, REVERSE = 16 };
 
 static void put_transport(struct frame *f, unsigned int kind, __u32 tsval, __u32 tsecr)
 {
-	put16(f, 40000);
-	put16(f, 443);
+	put16(f, kind & REVERSE ? 443 : 40000);
+	put16(f, kind & REVERSE ? 40000 : 443);
 	if (kind & UDP) {
 		put16(f, 108);
 		put16(f, 0);
@@ -108,15 +108,15 @@ static struct frame make_frame(unsigned int kind, __u32 payload, __u32 tsval, __
 		put16(&f, transport);
 		put16(&f, (kind & UDP ? 17 : 6) << 8 | 64);
 		for (int i = 0; i < 8; i++)
-			put32(&f, 0xfd000000 + i * 0x01010101);
+			put32(&f, 0xfd000000 + (kind & REVERSE ? i ^ 4 : i) * 0x01010101);
 	} else {
 		put16(&f, 0x4500);
 		put16(&f, 20 + transport);
 		put32(&f, 0);
 		put16(&f, 64 << 8 | (kind & UDP ? 17 : 6));
 		put16(&f, 0);
-		put32(&f, 0x0a000000);
-		put32(&f, 0x0a010001);
+		put32(&f, kind & REVERSE ? 0x0a010001 : 0x0a000000);
+		put32(&f, kind & REVERSE ? 0x0a000000 : 0x0a010001);
 	}
 	put_transport(&f, kind, tsval, tsecr);
 	f.len += payload;
@@ -327,8 +327,10 @@ static void introduce(struct bench *b, unsigned int kind)
 
 	for (__u32 ts = 1; ts <= 3; ts++) {
 		struct frame data = make_frame(kind, 100, ts, ts);
+		struct frame reply = make_frame(kind | REVERSE, 0, ts, ts);
 
 		run(egress, &data, 1);
+		run(egress, &reply, 1);
 	}
 }
 
