@@ -50,17 +50,6 @@ static int on_signal(void *ctx, int signo)
 	}
 }
 
-/* From now on SIGINT and SIGTERM end the program at once: its links go with it. */
-static void unblock_last_resort(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigprocmask(SIG_UNBLOCK, &set, NULL);
-}
-
 static int measure(struct run *run)
 {
 	int err, finished;
@@ -69,8 +58,8 @@ static int measure(struct run *run)
 	if (err)
 		return err;
 	err = loop__run(run->loop);
+	/* signals stay blocked: a second Ctrl-C must not cost what was measured, and the end is bounded */
 	finished = monitor__finish(run->monitor);
-	unblock_last_resort();
 	return err ? err : finished;
 }
 

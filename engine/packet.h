@@ -271,7 +271,7 @@ static __always_inline int packet_parse_fast(const void *data, const void *end, 
 	__be16 proto;
 
 	if (config.l3_device) {
-		if (data + 1 > end)
+		if ((const __u8 *)data + 1 > (const __u8 *)end)
 			return PACKET_SLOW;
 		if (*(const __u8 *)data >> 4 == 6)
 			return packet_fast_ipv6(data, end, p);
