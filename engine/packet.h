@@ -74,6 +74,16 @@ struct packet {
 	__u32 segments; /* packets in this super-packet, at least 1; set by the host */
 };
 
+/*
+ * Headers stand at any address. BPF loads from there as it is (packed, clang
+ * would load byte after byte); a C compiler must be told.
+ */
+#ifdef __bpf__
+#define PACKET_WIRE
+#else
+#define PACKET_WIRE __attribute__((packed))
+#endif
+
 struct packet_ethernet {
 	__u8 addresses[12];
 	__be16 proto;
@@ -82,7 +92,7 @@ struct packet_ethernet {
 struct packet_vlan {
 	__be16 tci;
 	__be16 proto;
-};
+} PACKET_WIRE;
 
 /* RFC 2516 section 4, and the PPP protocol number that follows. */
 struct packet_pppoe {
@@ -91,7 +101,7 @@ struct packet_pppoe {
 	__be16 session;
 	__be16 length;
 	__be16 proto;
-};
+} PACKET_WIRE;
 
 struct packet_ipv4 {
 	__u8 version_ihl;
@@ -104,7 +114,7 @@ struct packet_ipv4 {
 	__be16 checksum;
 	__be32 saddr;
 	__be32 daddr;
-};
+} PACKET_WIRE;
 
 struct packet_ipv6 {
 	__u8 version_class;
@@ -114,7 +124,7 @@ struct packet_ipv6 {
 	__u8 hop_limit;
 	__be32 saddr[4];
 	__be32 daddr[4];
-};
+} PACKET_WIRE;
 
 struct packet_tcp {
 	__be16 sport;
@@ -126,7 +136,14 @@ struct packet_tcp {
 	__be16 window;
 	__be16 checksum;
 	__be16 urgent;
-};
+} PACKET_WIRE;
+
+/* NOP NOP TS, as nearly every stack sends it (RFC 7323 appendix A). */
+struct packet_timestamps {
+	__be32 kinds; /* PACKET_TCP_NOP_NOP_TS */
+	__be32 tsval;
+	__be32 tsecr;
+} PACKET_WIRE;
 
 struct packet_icmp_echo {
 	__u8 type;
@@ -134,7 +151,7 @@ struct packet_icmp_echo {
 	__be16 checksum;
 	__be16 id;
 	__be16 seq;
-};
+} PACKET_WIRE;
 
 struct packet_options {
 	__u8 b[PACKET_MAX_OPTIONS];
@@ -203,7 +220,7 @@ static __always_inline int packet_fast_tcp(const void *at, const void *end, stru
 					   __u32 ip_headers)
 {
 	const struct packet_tcp *tcp = at;
-	const __u32 *option = (const void *)(tcp + 1);
+	const struct packet_timestamps *ts = (const void *)(tcp + 1);
 	int verdict;
 
 	if (!config.track_tcp)
@@ -215,10 +232,10 @@ static __always_inline int packet_fast_tcp(const void *at, const void *end, stru
 		return verdict;
 	if (tcp->offset < 0x60)
 		return PPING_COUNT_NO_TIMESTAMP;
-	if (tcp->offset < 0x80 || (const void *)(option + 3) > end ||
-	    option[0] != NET32(PACKET_TCP_NOP_NOP_TS))
+	if (tcp->offset < 0x80 || (const void *)(ts + 1) > end ||
+	    ts->kinds != NET32(PACKET_TCP_NOP_NOP_TS))
 		return PACKET_SLOW;
-	packet_set_timestamps(p, NET32(option[1]), NET32(option[2]));
+	packet_set_timestamps(p, NET32(ts->tsval), NET32(ts->tsecr));
 	return PPING_COUNT_TRACKED;
 }
 
