@@ -79,13 +79,14 @@ int floor_tc(struct __sk_buff *ctx)
 enum {
 	MUTATE_NOTHING,
 	MUTATE_TSVAL, /* data with a new TSval each time */
-	MUTATE_ANSWER, /* in turn data with a new TSval, and the ACK that echoes it */
+	MUTATE_ANSWER, /* in turn `burst` data packets with new TSvals, and the ACK that echoes the last */
 	MUTATE_FLOW, /* data of a random one of `flow_count` flows */
 };
 
 struct {
 	__u32 mode;
 	__u32 flow_count;
+	__u32 burst;
 	__u32 turn;
 } mutation;
 
@@ -105,20 +106,25 @@ static __always_inline void swap(__u32 *a, __u32 *b)
 	*b = keep;
 }
 
-/* Length of a pure ACK (20 + 32), and of data (20 + 32 + 100). */
-static __always_inline void answer(__u32 *ip, __u32 *tcp)
+static __always_inline void turn_around(__u32 *ip, __u32 *tcp, __u32 length)
 {
 	swap(&ip[3], &ip[4]);
 	tcp[0] = tcp[0] << 16 | tcp[0] >> 16;
-	if (mutation.turn++ & 1) {
-		swap(&tcp[6], &tcp[7]); /* echo what the data showed */
-		tcp[6] = __builtin_bswap32(mutation.turn);
-		*(__u16 *)((void *)ip + 2) = __builtin_bswap16(52);
-	} else {
-		tcp[7] = tcp[6];
-		tcp[6] = __builtin_bswap32(mutation.turn);
-		*(__u16 *)((void *)ip + 2) = __builtin_bswap16(152);
+	*(__u16 *)((void *)ip + 2) = __builtin_bswap16(length);
+}
+
+/* A run begins with data, the source port tells which way the frame stands. */
+static __always_inline void answer(__u32 *ip, __u32 *tcp)
+{
+	__u32 phase = mutation.turn++ % (mutation.burst + 1);
+
+	if (phase == mutation.burst) {
+		turn_around(ip, tcp, IP + TCP);
+		tcp[7] = tcp[6]; /* echo what the data showed */
+	} else if (*(__u16 *)tcp == __builtin_bswap16(443)) {
+		turn_around(ip, tcp, IP + TCP + 100);
 	}
+	tcp[6] = __builtin_bswap32(mutation.turn);
 }
 
 SEC("tc")
