@@ -42,6 +42,12 @@
 #define PPING_SPILL_BUCKETS 65536
 #define PPING_SPILL_BUSY 1ULL
 
+/* Flows waiting at the door under pressure: 32-bit tags in an array map, a power of two. */
+#define PPING_DOOR_SLOTS (1 << 20)
+/* Creations are counted in windows of 2^26 ns (67 ms). */
+#define PPING_PRESSURE_WINDOW_SHIFT 26
+#define PPING_PRESSURE_WINDOWS_PER_SEC 15
+
 #define PPING_MAX_LOCAL_ADDRS 65536
 
 /* Constant once the programs are loaded: the verifier removes dead branches. */
@@ -49,7 +55,8 @@ struct pping_config {
 	__u64 rate_limit_ns; /* least time between samples of a direction; 0: none */
 	__u32 rtt_rate; /* fixed point, see PPING_RATE_SHIFT; 0: off */
 	__u32 nh_key[2][10]; /* keys of the IPv6 tuple hash, random per run */
-	__u64 spill_seed[3]; /* keys of the spill table's hash; [1], [2] odd */
+	__u64 spill_seed[3]; /* keys of the flows' hash; [1], [2] odd */
+	__u32 pressure_limit; /* new flows per CPU and window from which on they must be answered first; 0: off */
 	__u8 use_srtt; /* --rtt-rate multiplies the smoothed RTT, not the minimum */
 	__u8 track_tcp;
 	__u8 track_icmp;
@@ -252,6 +259,7 @@ _Static_assert(sizeof(struct pping_event) == PPING_EVENT_SIZE + 32, "shared betw
 	X(FLOWS_TIMED_OUT, "flows timed out")                                     \
 	X(FLOWS_UNANSWERED, "flows never seen in the other direction, timed out") \
 	X(FLOWS_FAILED, "flows that got no entry")                                \
+	X(FLOWS_PUT_OFF, "packets of new flows put off until answered")           \
 	X(SPILL_OVERWRITTEN, "timestamps overwritten by newer ones")              \
 	X(SPILL_BUSY, "timestamps passed over for a busy entry")                  \
 	X(EVENTS_EMITTED, "events handed over")                                   \
@@ -262,6 +270,13 @@ _Static_assert(sizeof(struct pping_event) == PPING_EVENT_SIZE + 32, "shared betw
 	X(LOST_EINVAL, "events lost: EINVAL")                                     \
 	X(LOST_EBUSY, "events lost: nested too deep (EBUSY)")                     \
 	X(LOST_OTHER, "events lost: another error")
+
+/* A CPU's new flows in this window and the one before. */
+struct pping_pressure {
+	__u64 window;
+	__u32 count;
+	__u32 last;
+};
 
 enum pping_counter {
 #define PPING_COUNTER_ENUM(name, label) PPING_COUNT_##name,

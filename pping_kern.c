@@ -51,6 +51,22 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE);
 } spill SEC(".maps");
 
+/* Tags of flows that wait at the door under pressure, see flow_admit(). */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, __u32);
+	__uint(max_entries, PPING_DOOR_SLOTS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+} door SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__type(key, __u32);
+	__type(value, struct pping_pressure);
+	__uint(max_entries, 1);
+} pressure SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__type(key, union pping_addr);
@@ -145,6 +161,18 @@ static __always_inline int host__flow_delete(struct host *h, const struct pping_
 static __always_inline struct pping_spill_bucket *host__spill_bucket(struct host *h, __u32 index)
 {
 	return bpf_map_lookup_elem(&spill, &index);
+}
+
+static __always_inline __u32 *host__door(struct host *h, __u32 index)
+{
+	return bpf_map_lookup_elem(&door, &index);
+}
+
+static __always_inline struct pping_pressure *host__pressure(struct host *h)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&pressure, &zero);
 }
 
 static __always_inline int host__is_local(struct host *h, const union pping_addr *addr)

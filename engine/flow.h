@@ -90,6 +90,17 @@ static __always_inline __u32 flow_tag(const struct pping_flow_key *key)
 	return (key->a ^ key->b) * 0x9e3779b97f4a7c15ULL >> 32;
 }
 
+/* 64 bits that only who knows the seeds can foresee; salt tells uses of one key apart. */
+static __always_inline __u64 flow_hash(const struct pping_flow_key *key, __u64 salt)
+{
+	__u64 x = (key->a ^ config.spill_seed[0]) * config.spill_seed[1];
+
+	x = (x ^ x >> 32 ^ key->b) * config.spill_seed[2];
+	x = (x ^ x >> 29 ^ salt) * config.spill_seed[1];
+	x = (x ^ x >> 32) * config.spill_seed[2];
+	return x ^ x >> 32;
+}
+
 /* Entries are recycled under a reader's feet: is it still the flow we looked up? */
 static __always_inline int flow_is(const struct pping_flow *f, const struct pping_flow_key *key)
 {
@@ -163,13 +174,59 @@ static __noinline void flow_announce(struct host *h, const struct pping_flow *f,
 	host__emit(h, &e);
 }
 
-/* A new entry for the flow of p, sent by endpoint dir; NULL if there is no room. */
+/* Do flows come faster than the table should turn over? Counts this one. */
+static __always_inline int flow_is_pressed(struct host *h)
+{
+	struct pping_pressure *now = host__pressure(h);
+	__u64 window;
+
+	if (!config.pressure_limit || !now)
+		return 0;
+	window = host__now(h) >> PPING_PRESSURE_WINDOW_SHIFT;
+	if (now->window != window) {
+		now->last = now->window + 1 == window ? now->count : 0;
+		now->window = window;
+		now->count = 0;
+	}
+	now->count++;
+	return now->count > config.pressure_limit || now->last > config.pressure_limit;
+}
+
+/*
+ * A flood of spoofed flows turns the table over faster than real flows are
+ * answered. Under pressure a flow waits at the door: only a tag is kept, and the
+ * flow gets its entry when a packet of its other direction comes. Flows that
+ * nobody answers never enter, the others lose the few packets up to their first
+ * answer.
+ */
+static __always_inline int flow_admit(struct host *h, const struct pping_flow_key *key, __u32 dir)
+{
+	__u64 hash;
+	__u32 *door, tag;
+
+	if (!flow_is_pressed(h))
+		return 1;
+	hash = flow_hash(key, ~0ULL);
+	door = host__door(h, hash & (PPING_DOOR_SLOTS - 1));
+	if (!door)
+		return 1;
+	tag = (hash >> 32 & ~1U) | (dir & 1);
+	if (*door == (tag ^ 1))
+		return 1;
+	*door = tag;
+	host__count(h, PPING_COUNT_FLOWS_PUT_OFF);
+	return 0;
+}
+
+/* A new entry for the flow of p, sent by endpoint dir; NULL if there is no room or it has to wait. */
 static __noinline struct pping_flow *flow_open(struct host *h, const struct packet *p,
 					       const struct pping_flow_key *key, __u32 dir)
 {
 	struct pping_flow init = {};
 	struct pping_flow *f;
 
+	if (!flow_admit(h, key, dir))
+		return NULL;
 	init.state = (dir ? PPING_STATE_OPENER : 0) |
 		     (p->flags & PACKET_SYN ? 0 : PPING_STATE_ESTABLISHED);
 	if ((p->flags & (PACKET_SYN | PACKET_ACK)) == PACKET_SYN) {

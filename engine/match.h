@@ -154,13 +154,9 @@ struct match_spill {
 static __always_inline struct match_spill match_spill_place(const struct pping_flow_key *key,
 							    __u32 dir, __u32 id)
 {
+	__u64 x = flow_hash(key, (__u64)id << 1 | dir);
 	struct match_spill place;
-	__u64 x = (key->a ^ config.spill_seed[0]) * config.spill_seed[1];
 
-	x = (x ^ x >> 32 ^ key->b) * config.spill_seed[2];
-	x = (x ^ x >> 29 ^ ((__u64)id << 1 | dir)) * config.spill_seed[1];
-	x = (x ^ x >> 32) * config.spill_seed[2];
-	x ^= x >> 32;
 	place.index = x & (PPING_SPILL_BUCKETS - 1);
 	place.tag = x | 2; /* the bits below index's own are in it: same bucket, other tag */
 	return place;

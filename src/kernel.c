@@ -22,6 +22,10 @@
 #define KERNEL_FLOOR_MAJOR 5
 #define KERNEL_FLOOR_MINOR 15
 
+/* An unanswered flow should keep its place for this long, whatever else arrives. */
+#define TURNOVER_SECONDS 2
+#define PRESSURE_LEAST 16
+
 struct kernel {
 	struct pping_kern *skel;
 	struct pping_config config;
@@ -145,9 +149,21 @@ static int random_keys(struct pping_config *config)
 	return 0;
 }
 
+/* New flows per CPU and window that turn the whole table over in TURNOVER_SECONDS. */
+static uint32_t pressure_limit(uint32_t max_flows)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	uint32_t limit = max_flows / TURNOVER_SECONDS / PPING_PRESSURE_WINDOWS_PER_SEC /
+			 (cpus > 0 ? cpus : 1);
+
+	return limit < PRESSURE_LEAST ? PRESSURE_LEAST : limit;
+}
+
 static void configure(struct pping_config *config, const struct kernel_settings *set)
 {
 	const struct options *opts = set->options;
+
+	config->pressure_limit = pressure_limit(opts->max_flows);
 
 	config->rate_limit_ns = opts->rate_limit_ns;
 	config->rtt_rate = opts->rtt_rate;

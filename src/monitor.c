@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,7 @@ struct monitor {
 	bool finished;
 	uint64_t start_ns, end_ns;
 	uint64_t lost_told;
+	uint64_t put_off_told, pressure_told_ns;
 	struct pping_counters counters; /* as last read */
 };
 
@@ -107,15 +109,35 @@ static int tell_lost(struct monitor *m)
 	return events__add(m->events, &event);
 }
 
+/* A flood must not flood the terminal as well: one line a minute. */
+static void tell_pressure(struct monitor *m)
+{
+	uint64_t put_off = m->counters.n[PPING_COUNT_FLOWS_PUT_OFF], now = now_ns();
+
+	if (put_off == m->put_off_told || m->options->quiet ||
+	    (m->pressure_told_ns && now - m->pressure_told_ns < 60 * PPING_NS_PER_SEC))
+		return;
+	fprintf(stderr,
+		"pping: under pressure: new flows come faster than %u entries (--max-flows) can "
+		"hold; %" PRIu64 " packets of unanswered flows were put off\n",
+		m->options->max_flows, put_off - m->put_off_told);
+	m->put_off_told = put_off;
+	m->pressure_told_ns = now;
+}
+
 static int on_second(void *ctx, uint64_t expirations)
 {
 	struct monitor *m = ctx;
+	int err;
 
 	/* one tick however long we were stopped: flows must not age while nobody looks */
 	(void)expirations;
 	kernel__tick(m->kernel);
 	sink__check_clock(m->sink);
-	return tell_lost(m);
+	err = tell_lost(m);
+	if (!err)
+		tell_pressure(m);
+	return err;
 }
 
 /* --- cleaning ------------------------------------------------------------------- */
