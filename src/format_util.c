@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "format_util.h"
 
+/* clang-format off */
 #define TEN(t) t "0" t "1" t "2" t "3" t "4" t "5" t "6" t "7" t "8" t "9"
-#define HUNDRED(t)                                                                              \
-	TEN(t "0")                                                                              \
-	TEN(t "1") TEN(t "2") TEN(t "3") TEN(t "4") TEN(t "5") TEN(t "6") TEN(t "7") TEN(t "8") \
-		TEN(t "9")
+#define HUNDRED(t) \
+	TEN(t "0") TEN(t "1") TEN(t "2") TEN(t "3") TEN(t "4") \
+	TEN(t "5") TEN(t "6") TEN(t "7") TEN(t "8") TEN(t "9")
 
 const char format_digit_pairs[] = HUNDRED("");
 const char format_octets[] =
-	HUNDRED("0") HUNDRED("1") TEN("20") TEN("21") TEN("22") TEN("23") TEN("24") TEN("25");
+	HUNDRED("0") HUNDRED("1")
+	TEN("20") TEN("21") TEN("22") TEN("23") TEN("24") TEN("25");
+/* clang-format on */
 
 #define GROUPS 8 /* of 16 bits in an IPv6 address */
 

@@ -122,33 +122,26 @@ struct loss {
  */
 static bool repair(struct output *out, size_t kept, struct loss *lost)
 {
-	size_t torn = out->sent - end_of(out, kept), record;
+	size_t torn = out->sent - end_of(out, kept), end = 0, record;
 
-	lost->bytes += torn;
-	while (!output_file__cut(&out->file, torn)) {
-		torn = 0;
-		if (!write_end(out, &torn))
-			return true;
-		record = kept ? end_of(out, kept) - end_of(out, kept - 1) : out->last;
-		if (!record) {
-			output_file__cut(&out->file, torn);
-			return false;
-		}
-		if (kept)
-			kept--;
-		else
-			out->last = 0;
-		torn += record;
-		lost->records++;
-		lost->bytes += record;
-	}
-	return false;
+	lost->bytes = end_of(out, out->n_ends) - end_of(out, kept);
+	if (output_file__cut(&out->file, torn))
+		return false;
+	if (!write_end(out, &end))
+		return true;
+	record = kept ? end_of(out, kept) - end_of(out, kept - 1) : out->last;
+	if (output_file__cut(&out->file, end + record) || !record)
+		return false;
+	lost->records++;
+	lost->bytes += record;
+	return !write_end(out, &end);
 }
 
+/* Say why nothing goes out any more, and what is lost: bytes mean something only with records. */
 static int fail(struct output *out, int err)
 {
 	size_t kept = records_within(out, out->sent);
-	struct loss lost = { out->n_ends - kept, out->text.len - out->sent };
+	struct loss lost = { out->n_ends - kept, end_of(out, out->n_ends) - out->sent };
 	bool whole = !output_file__is_regular(&out->file) || repair(out, kept, &lost);
 	char more[128] = "";
 	int len = 0;

@@ -5,7 +5,7 @@
  * or a socket for longer than one write of PIPE_BUF bytes that poll() promised
  * to take; what can't go out at once stays pending, up to a limit, and the
  * caller stops draining events while output__full() (the kernel then counts
- * what is lost).
+ * what is lost). The caller ignores SIGPIPE and SIGXFSZ.
  */
 #ifndef SRC_OUTPUT_H
 #define SRC_OUTPUT_H
@@ -19,8 +19,10 @@ struct output;
 
 /*
  * path NULL or "-": stdout. A path of an appendable format is opened for
- * appending and created if absent; otherwise it must not exist yet. 0 or a
- * negative errno, which was printed.
+ * appending and created if absent; otherwise it must not exist yet, unless as
+ * a pipe or a device. 0 or a negative errno, which was printed: -ENXIO for a
+ * FIFO that nobody reads, -EBADF for a closed stdout (open the output before
+ * anything else, so that no other descriptor gets its number).
  */
 int output__open(struct output **out, const char *path, const struct format *format);
 
@@ -34,24 +36,34 @@ void output__wrote_record(struct output *out);
  * Write what can be written without blocking. 0 when all went out, 1 when some
  * is pending (see output__poll_fd), or a negative errno, printed once: the disk
  * is full, the reader went away. A regular file is cut back to its last whole
- * line (if what we wrote is at its end); records already written stay whole.
+ * record (if what we wrote is at its end) and ended with format->end; records
+ * already written stay whole. Nothing goes out after an error: the text is
+ * dropped, and this returns the same error again, silently.
  */
 int output__flush(struct output *out);
 
-/* fd to poll for POLLOUT while something is pending, -1 for none (regular files never pend). */
+/*
+ * fd to poll for POLLOUT while something is pending, -1 for none (regular files
+ * never pend). It is the same until output__close(), and not STDOUT_FILENO.
+ */
 int output__poll_fd(const struct output *out);
 /* Enough is pending that no more events should be drained. */
 bool output__full(const struct output *out);
 
 /*
- * SIGHUP: end this file (format->end, flush), reopen path. stdout: nothing to do.
- * A file that was renamed away by logrotate is created anew. For a format that
- * isn't appendable an existing file at path is refused: then the old file stays
- * open and in use, a message is printed, and 0 is returned.
+ * SIGHUP: end this file (format->end, flush), reopen path. stdout, pipes and
+ * devices: nothing to do. A file that was renamed away by logrotate is created
+ * anew. Where path can't be opened (an existing file of a format that isn't
+ * appendable is refused) the old file stays open and in use, a message is
+ * printed, and 0 is returned. A negative errno (printed) if writing failed.
  */
 int output__reopen(struct output *out);
 
-/* Write format->end, flush waiting at most timeout_ms for a slow reader, close. 0 or negative errno (printed). */
+/*
+ * Write format->end, flush waiting at most timeout_ms for a slow reader, close.
+ * 0 or a negative errno (printed, here or before); -ETIMEDOUT: what the reader
+ * did not take is dropped, the message counts it. NULL is fine.
+ */
 int output__close(struct output *out, int timeout_ms);
 
 #endif /* SRC_OUTPUT_H */
