@@ -68,6 +68,9 @@ int output_file__open_stdout(struct output_file *file)
 	int err;
 
 	*file = (struct output_file){ 0 };
+	/* a stdout that was closed, and is /dev/null for reading since main() began, takes nothing */
+	if ((fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY)
+		return -EBADF;
 	file->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	if (file->fd < 0)
 		return -errno;
