@@ -192,6 +192,12 @@ static __always_inline int flow_is_pressed(struct host *h)
 	return now->count > config.pressure_limit || now->last > config.pressure_limit;
 }
 
+enum flow_admission {
+	FLOW_WAITS,
+	FLOW_BEGINS, /* with this packet, as far as we know */
+	FLOW_ANSWERED, /* its other direction came first and waited */
+};
+
 /*
  * A flood of spoofed flows turns the table over faster than real flows are
  * answered. Under pressure a flow waits at the door: only a tag is kept, and the
@@ -199,37 +205,40 @@ static __always_inline int flow_is_pressed(struct host *h)
  * nobody answers never enter, the others lose the few packets up to their first
  * answer.
  */
-static __always_inline int flow_admit(struct host *h, const struct pping_flow_key *key, __u32 dir)
+static __always_inline enum flow_admission flow_admit(struct host *h,
+						      const struct pping_flow_key *key, __u32 dir)
 {
 	__u64 hash;
 	__u32 *door, tag;
 
 	if (!flow_is_pressed(h))
-		return 1;
+		return FLOW_BEGINS;
 	hash = flow_hash(key, ~0ULL);
 	door = host__door(h, hash & (PPING_DOOR_SLOTS - 1));
 	if (!door)
-		return 1;
+		return FLOW_BEGINS;
 	tag = (hash >> 32 & ~1U) | (dir & 1);
 	if (*door == (tag ^ 1))
-		return 1;
+		return FLOW_ANSWERED;
 	*door = tag;
 	host__count(h, PPING_COUNT_FLOWS_PUT_OFF);
-	return 0;
+	return FLOW_WAITS;
 }
 
 /* A new entry for the flow of p, sent by endpoint dir; NULL if there is no room or it has to wait. */
 static __noinline struct pping_flow *flow_open(struct host *h, const struct packet *p,
 					       const struct pping_flow_key *key, __u32 dir)
 {
+	enum flow_admission admission = flow_admit(h, key, dir);
 	struct pping_flow init = {};
 	struct pping_flow *f;
 
-	if (!flow_admit(h, key, dir))
+	if (admission == FLOW_WAITS)
 		return NULL;
-	init.state = (dir ? PPING_STATE_OPENER : 0) |
-		     (p->flags & PACKET_SYN ? 0 : PPING_STATE_ESTABLISHED);
-	if ((p->flags & (PACKET_SYN | PACKET_ACK)) == PACKET_SYN) {
+	init.state = (admission == FLOW_ANSWERED ? !dir : dir) ? PPING_STATE_OPENER : 0;
+	if (!(p->flags & PACKET_SYN)) {
+		init.state |= PPING_STATE_ESTABLISHED;
+	} else if (!(p->flags & PACKET_ACK)) {
 		init.state |= PPING_STATE_SYN;
 		init.isn = p->seq;
 	}
@@ -322,13 +331,31 @@ static __always_inline int flow_is_reused(const struct pping_flow *f, const stru
 	return !!(state & PPING_STATE_ESTABLISHED); /* else both open at once */
 }
 
+static __always_inline void flow_remove(struct host *h, const struct pping_flow_key *key)
+{
+	if (!host__flow_delete(h, key))
+		host__count(h, PPING_COUNT_FLOWS_REMOVED);
+}
+
 /* Removes the entry of a tuple that begins anew; a flow still open is announced as closed by the SYN. */
-static __noinline void flow_replace(struct host *h, struct pping_flow *f, const struct packet *p,
+static __noinline void flow_replace(struct host *h, struct pping_flow *f,
 				    const struct pping_flow_key *key, __u32 dir)
 {
 	flow_close(h, f, PPING_REASON_SYN, dir);
-	if (!host__flow_delete(h, key))
-		host__count(h, PPING_COUNT_FLOWS_REMOVED);
+	flow_remove(h, key);
+}
+
+/*
+ * A SYN-ACK without timestamps: the two have agreed on none (RFC 7323 section
+ * 3.2), nothing more of the flow will be tracked, and it would seem to go silent.
+ */
+static __always_inline int flow_declines_timestamps(const struct pping_flow *f,
+						    const struct packet *p)
+{
+	__u32 syn_ack = PACKET_SYN | PACKET_ACK;
+
+	return p->protocol == IPPROTO_TCP && (p->flags & syn_ack) == syn_ack &&
+	       !(p->flags & PACKET_ID) && !(f->state & PPING_STATE_REPLIED);
 }
 
 #endif /* ENGINE_FLOW_H */

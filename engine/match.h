@@ -122,22 +122,47 @@ static __always_inline enum match_admission match_admit(struct pping_direction *
 										 : MATCH_SKIP;
 }
 
-/* One sample a round: its other identifiers are void, and so are older ones, which nobody answers now. */
-static __always_inline void match_end_round(struct pping_flow *f, __u32 dir, __u32 number)
+/* Stands a time within the interval of another? Both in 16 ns units, as slots hold them. */
+static __always_inline int match_is_near(__u32 units, __u32 other, __u64 interval)
+{
+	__u64 near = interval >> PPING_TIME_SHIFT;
+	__u32 distance = (__s32)(units - other) < 0 ? other - units : units - other;
+
+	return distance < near;
+}
+
+/*
+ * One sample a round: 0 if the round has had its own, else the identifier that
+ * was stamped at `stamped` (16 ns units) in round `number` is it, and the round's
+ * others are void. Numbers come again after 16 rounds, so the time must fit too.
+ */
+static __always_inline int match_claim_round(struct pping_flow *f, __u32 dir, __u32 number,
+					     __u32 stamped)
 {
 	struct pping_direction *d = &f->dir[dir & 1];
-	__u64 round = d->round;
+	__u64 round = d->round, seen, interval = match_interval(d);
 
 	if (!round)
-		return; /* unsampled */
-	if (match_round_number(round) == number)
-		__sync_fetch_and_or(&d->round, MATCH_ROUND_DONE);
+		return 1; /* unsampled */
+	for (int i = 0; i < 4; i++) {
+		if (match_round_number(round) != number ||
+		    (__s32)(stamped - (__u32)(round >> MATCH_ROUND_TIME_SHIFT)) < 0)
+			break; /* a round before this one */
+		if (round & MATCH_ROUND_DONE)
+			return 0;
+		seen = __sync_val_compare_and_swap(&d->round, round, round | MATCH_ROUND_DONE);
+		if (seen == round)
+			break;
+		round = seen;
+	}
 	for (int i = 0; i < PPING_SLOTS; i++) {
 		__u64 word = d->slot[i];
 
-		if (word && f->slot_round[dir & 1][i] == number)
+		if (word && f->slot_round[dir & 1][i] == number &&
+		    match_is_near(word, stamped, interval))
 			__sync_val_compare_and_swap(&d->slot[i], word, 0);
 	}
+	return 1;
 }
 
 /* --- the spill table -------------------------------------------------------------- */
@@ -162,8 +187,9 @@ static __always_inline struct match_spill match_spill_place(const struct pping_f
 	return place;
 }
 
-/* A way to write to: a free one, else the oldest. */
-static __always_inline __u32 match_spill_choose(const struct pping_spill_bucket *b, __u64 *old)
+/* A way to write to: that of the same identifier, a free one, else the oldest. */
+static __always_inline __u32 match_spill_choose(const struct pping_spill_bucket *b, __u64 same,
+						__u64 *old)
 {
 	__u64 oldest = ~0ULL;
 	__u32 best = PPING_SPILL_WAYS;
@@ -174,6 +200,8 @@ static __always_inline __u32 match_spill_choose(const struct pping_spill_bucket 
 		if (tag == PPING_SPILL_BUSY)
 			continue;
 		if (!tag)
+			time = 1;
+		if (tag == same)
 			time = 0;
 		if (time < oldest) {
 			oldest = time;
@@ -199,14 +227,15 @@ static __noinline int match_spill_put(struct host *h, const struct pping_flow_ke
 
 	if (!b)
 		return -1;
-	way = match_spill_choose(b, &old);
+	way = match_spill_choose(b, place.tag, &old);
 	if (way >= PPING_SPILL_WAYS ||
 	    __sync_val_compare_and_swap(&b->way[way].tag, old, PPING_SPILL_BUSY) != old) {
 		host__count(h, PPING_COUNT_SPILL_BUSY);
 		return -1;
 	}
 	entry = &b->way[way];
-	if (old && (time & MATCH_SPILL_TIME) - (entry->time & MATCH_SPILL_TIME) < PPING_MAX_RTT_NS)
+	if (old && old != place.tag &&
+	    (time & MATCH_SPILL_TIME) - (entry->time & MATCH_SPILL_TIME) < PPING_MAX_RTT_NS)
 		host__count(h, PPING_COUNT_SPILL_OVERWRITTEN);
 	entry->time = time;
 	__sync_lock_test_and_set(&entry->tag, place.tag);
@@ -241,25 +270,31 @@ static __noinline __u64 match_spill_take(struct host *h, const struct pping_flow
 /* --- stamping --------------------------------------------------------------------- */
 
 /*
- * A slot to write to: a free one, one whose identifier is past answering (too
- * old, or older than an answer that was seen). MATCH_NO_SLOT if all are wanted.
+ * A slot to write to: that of the same identifier (echo sequence numbers come
+ * again), a free one, one whose identifier is past answering (too old, or older
+ * than an answer that was seen). MATCH_NO_SLOT if all are wanted.
  */
-static __always_inline __u32 match_free_slot(const struct pping_flow *f, __u32 dir, __u64 now)
+static __always_inline __u32 match_free_slot(const struct pping_flow *f, __u32 dir, __u32 id,
+					     __u64 now)
 {
 	const struct pping_direction *d = &f->dir[dir & 1];
 	__u64 answered = f->answered[dir & 1];
-	__u32 best = MATCH_NO_SLOT;
+	__u32 best = MATCH_NO_SLOT, free = MATCH_NO_SLOT;
 
 	for (__u32 i = 0; i < PPING_SLOTS; i++) {
 		__u64 word = d->slot[i];
 
-		if (!word)
+		if (!word) {
+			free = i;
+			continue;
+		}
+		if (word >> 32 == id)
 			return i;
 		if (match_age(word, now) > PPING_MAX_RTT_NS ||
 		    (answered && flow_id_newer(f->protocol, answered, word >> 32)))
 			best = i;
 	}
-	return best;
+	return free < PPING_SLOTS ? free : best;
 }
 
 static __always_inline void match_remember(struct host *h, struct pping_flow *f,
@@ -274,7 +309,10 @@ static __always_inline void match_remember(struct host *h, struct pping_flow *f,
 	admission = match_admit(d, now, &number);
 	if (admission == MATCH_SKIP)
 		return;
-	slot = match_free_slot(f, dir, now);
+	/* a sequence number that comes again: who answers now does not answer the old one */
+	if (f->protocol != IPPROTO_TCP && f->state & FLOW_BIT(PPING_STATE_SPILLED, dir))
+		match_spill_take(h, key, dir, id);
+	slot = match_free_slot(f, dir, id, now);
 	if (slot < PPING_SLOTS) {
 		word = d->slot[slot];
 		f->slot_round[dir & 1][slot] = number;
@@ -399,7 +437,8 @@ static __always_inline __u64 match_take(struct host *h, struct pping_flow *f,
 		*now = host__now(h);
 		if (__sync_val_compare_and_swap(&d->slot[i], word, 0) != word)
 			return 0;
-		match_end_round(f, dir, f->slot_round[dir & 1][i]);
+		if (!match_claim_round(f, dir, f->slot_round[dir & 1][i], word))
+			return 0;
 		return match_age(word, *now);
 	}
 	if (!(f->state & FLOW_BIT(PPING_STATE_SPILLED, dir)))
@@ -408,7 +447,8 @@ static __always_inline __u64 match_take(struct host *h, struct pping_flow *f,
 	if (!time)
 		return 0;
 	*now = host__now(h);
-	match_end_round(f, dir, time >> MATCH_SPILL_ROUND_SHIFT);
+	if (!match_claim_round(f, dir, time >> MATCH_SPILL_ROUND_SHIFT, time >> PPING_TIME_SHIFT))
+		return 0;
 	return *now - (time & MATCH_SPILL_TIME);
 }
 
@@ -446,17 +486,42 @@ static __always_inline void match_count(struct pping_flow *f, const struct packe
 	__sync_fetch_and_add(&count->bytes, p->length + (__u64)(p->segments - 1) * p->headers);
 }
 
+/*
+ * Slots hold 32 bits of time, right for 68 s: what was stamped longer ago than
+ * an answer counts is forgotten before it could seem young. To be called with
+ * the first packet of an epoch; the flow's packet before that was `gap` epochs
+ * ago, and then nothing was older than PPING_MAX_RTT_NS.
+ */
+static __noinline void match_sweep(struct host *h, struct pping_flow *f, __u32 gap)
+{
+	__u64 now = host__now(h), young = gap > 2 ? (gap - 2) * PPING_NS_PER_SEC : 0;
+
+	for (int i = 0; i < 2 * PPING_SLOTS; i++) {
+		__u64 *slot = &f->dir[i / PPING_SLOTS].slot[i % PPING_SLOTS];
+		__u64 word = *slot, age = match_age(word, now);
+
+		if (word && (age > PPING_MAX_RTT_NS || age < young))
+			__sync_val_compare_and_swap(slot, word, 0);
+	}
+}
+
 /* What happens seldom in the life of a flow; NULL when the flow wants nothing more of this packet. */
 static __noinline struct pping_flow *match_lifecycle(struct host *h, struct pping_flow *f,
 						     const struct packet *p,
 						     const struct pping_flow_key *key, __u32 dir)
 {
 	if (f && flow_is_reused(f, p, dir, host__epoch(h))) {
-		flow_replace(h, f, p, key, dir);
+		flow_replace(h, f, key, dir);
 		f = NULL;
 	}
 	if (!f)
-		return flow_may_open(p) ? flow_open(h, p, key, dir) : NULL;
+		f = flow_may_open(p) ? flow_open(h, p, key, dir) : NULL;
+	if (!f)
+		return NULL;
+	if (flow_declines_timestamps(f, p)) {
+		flow_remove(h, key);
+		return NULL;
+	}
 	if (f->state & PPING_STATE_CLOSED)
 		return f; /* the answer to its last data is an RTT too */
 	if (!(p->flags & PACKET_SYN) && !(f->state & PPING_STATE_ESTABLISHED))
@@ -489,7 +554,7 @@ static __always_inline void match_packet(struct host *h, const struct packet *p)
 	struct pping_flow_key key;
 	struct pping_flow *f;
 	__u32 dir = flow_key(p, &key);
-	__u32 epoch;
+	__u32 epoch, gap;
 
 	f = host__flow_find(h, &key);
 	if (unlikely(!f || !match_is_usual(f, p, dir))) {
@@ -498,8 +563,11 @@ static __always_inline void match_packet(struct host *h, const struct packet *p)
 			return;
 	}
 	epoch = host__epoch(h);
-	if (f->epoch != epoch && !(f->state & PPING_STATE_CLOSED))
+	gap = epoch - f->epoch;
+	if (gap && !(f->state & PPING_STATE_CLOSED)) {
 		f->epoch = epoch;
+		match_sweep(h, f, gap);
+	}
 	if (config.counters)
 		match_count(f, p, dir);
 	if (p->flags & PACKET_ID && f->shown[dir & 1] != (PPING_VALID | p->id))

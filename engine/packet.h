@@ -239,11 +239,12 @@ static __always_inline int packet_fast_tcp(const void *at, const void *end, stru
 	return PPING_COUNT_TRACKED;
 }
 
-static __always_inline int packet_fast_protocol(__u8 protocol)
+/* icmp is the family's own. */
+static __always_inline int packet_fast_protocol(__u8 protocol, __u8 icmp)
 {
 	if (protocol == IPPROTO_UDP)
 		return PPING_COUNT_OTHER_PROTOCOL;
-	if ((protocol == IPPROTO_ICMP || protocol == PACKET_PROTO_ICMPV6) && !config.track_icmp)
+	if (protocol == icmp && !config.track_icmp)
 		return PPING_COUNT_NOT_SELECTED;
 	return PACKET_SLOW;
 }
@@ -256,7 +257,7 @@ static __always_inline int packet_fast_ipv4(const void *at, const void *end, str
 	    (ip->fragment & NET16(PACKET_IP_FRAGMENT)) || !ip->length)
 		return PACKET_SLOW;
 	if (ip->protocol != IPPROTO_TCP)
-		return packet_fast_protocol(ip->protocol);
+		return packet_fast_protocol(ip->protocol, IPPROTO_ICMP);
 	packet_set_ipv4(p, ip);
 	p->length = NET16(ip->length);
 	return packet_fast_tcp(ip + 1, end, p, sizeof(*ip));
@@ -269,7 +270,7 @@ static __always_inline int packet_fast_ipv6(const void *at, const void *end, str
 	if ((const void *)(ip + 1) > end || ip->version_class >> 4 != 6 || !ip->payload_length)
 		return PACKET_SLOW;
 	if (ip->next_header != IPPROTO_TCP)
-		return packet_fast_protocol(ip->next_header);
+		return packet_fast_protocol(ip->next_header, PACKET_PROTO_ICMPV6);
 	packet_set_ipv6(p, ip);
 	p->length = NET16(ip->payload_length) + sizeof(*ip);
 	return packet_fast_tcp(ip + 1, end, p, sizeof(*ip));

@@ -7,16 +7,22 @@
  *
  * Whatever a program is given, it must pass it on untouched: engine__run()
  * checks that of every packet, and that exactly one verdict counted it.
+ *
+ * CASES=REGEX runs only the cases whose name it matches. TEST_BPF_OBJECT=FILE
+ * loads that instead of the embedded programs (see mutants.sh).
  */
 #ifndef TESTS_BPF_HARNESS_H
 #define TESTS_BPF_HARNESS_H
 
 #include <errno.h>
+#include <fcntl.h>
+#include <regex.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "pping.h"
@@ -61,6 +67,7 @@ struct engine {
 	__u32 max_flows;
 	struct pping_shared *shared; /* as the programs see it */
 	struct pping_spill_bucket *spill;
+	bool can_split; /* XDP_SPLIT works */
 	__u64 packets; /* run since the reset */
 	/* what came since events were last taken */
 	int events;
@@ -117,6 +124,31 @@ static inline void pin_to_cpu(int cpu)
 		perror("# sched_setaffinity");
 }
 
+/* Is the case asked for? All are unless CASES says otherwise. */
+static inline bool case_wanted(const char *name)
+{
+	const char *cases = getenv("CASES");
+	static regex_t regex;
+	static bool compiled;
+
+	if (!cases)
+		return true;
+	if (!compiled && regcomp(&regex, cases, REG_EXTENDED | REG_NOSUB)) {
+		fprintf(stderr, "CASES is no regular expression\n");
+		exit(2);
+	}
+	compiled = true;
+	return !regexec(&regex, name, 0, NULL, 0);
+}
+
+static inline void case_run(const char *name, void (*fn)(void))
+{
+	if (case_wanted(name))
+		test_run(name, fn);
+}
+
+#define CASE(fn) case_run(#fn, fn)
+
 /* --- loading --------------------------------------------------------------------------- */
 
 static inline void engine_take_sample(void *ctx, int cpu, void *bytes, __u32 size)
@@ -144,6 +176,40 @@ static inline void engine__close(struct engine *e)
 	free(e);
 }
 
+/* The file's bytes, mapped; NULL if it can't be read. */
+static inline void *engine_map_file(const char *path, size_t *size)
+{
+	int fd = open(path, O_RDONLY);
+	struct stat st;
+	void *bytes;
+
+	if (fd < 0 || fstat(fd, &st)) {
+		perror(path);
+		return NULL;
+	}
+	*size = st.st_size;
+	bytes = mmap(NULL, *size, PROT_READ, MAP_PRIVATE, fd, 0);
+	close(fd);
+	return bytes == MAP_FAILED ? NULL : bytes;
+}
+
+/* The skeleton, with the programs of TEST_BPF_OBJECT if that is set. */
+static inline struct pping_kern *engine_open_skeleton(void)
+{
+	const char *path = getenv("TEST_BPF_OBJECT");
+	struct pping_kern *skel;
+
+	if (!path)
+		return pping_kern__open();
+	skel = calloc(1, sizeof(*skel));
+	if (!skel || pping_kern__create_skeleton(skel))
+		return NULL;
+	skel->skeleton->data = engine_map_file(path, &skel->skeleton->data_sz);
+	if (!skel->skeleton->data || bpf_object__open_skeleton(skel->skeleton, NULL))
+		return NULL;
+	return skel;
+}
+
 static inline int engine_load(struct engine *e)
 {
 	static const __u32 keys[2][10] = {
@@ -154,9 +220,9 @@ static inline int engine_load(struct engine *e)
 	};
 	struct pping_config *config;
 
-	e->skel = pping_kern__open();
+	e->skel = engine_open_skeleton();
 	if (!e->skel)
-		return -errno;
+		return -EINVAL;
 	config = (struct pping_config *)&e->skel->rodata->config;
 	*config = e->config;
 	config->test_clock = 1;
@@ -190,93 +256,6 @@ static inline int engine_connect(struct engine *e)
 	}
 	e->shared = &e->skel->data_shared->shared;
 	return 0;
-}
-
-static inline struct engine *engine_new(const struct pping_config *config, __u32 max_flows)
-{
-	struct engine *e = calloc(1, sizeof(*e));
-	int err;
-
-	if (!e)
-		return NULL;
-	e->config = *config;
-	e->max_flows = max_flows;
-	err = engine_load(e);
-	if (!err)
-		err = engine_connect(e);
-	if (!err)
-		return e;
-	printf("# the programs don't load: %s\n", strerror(-err));
-	engine__close(e);
-	return NULL;
-}
-
-static inline void engine_clear_map(const struct bpf_map *map)
-{
-	__u8 key[32];
-
-	while (!bpf_map_get_next_key(bpf_map__fd(map), NULL, key))
-		bpf_map_delete_elem(bpf_map__fd(map), key);
-}
-
-static inline void engine_clear_counters(struct engine *e)
-{
-	int cpus = libbpf_num_possible_cpus();
-	struct pping_counters *zero = calloc(cpus, sizeof(*zero));
-	struct pping_cleanup none = {};
-	__u32 key = 0;
-
-	bpf_map_update_elem(bpf_map__fd(e->skel->maps.counters), &key, zero, BPF_ANY);
-	bpf_map_update_elem(bpf_map__fd(e->skel->maps.cleanup), &key, &none, BPF_ANY);
-	free(zero);
-}
-
-/* Nothing seen yet, and the test's time begins. */
-static inline void engine__reset(struct engine *e)
-{
-	engine_clear_map(e->skel->maps.flows);
-	engine_clear_map(e->skel->maps.local_addrs);
-	engine_clear_counters(e);
-	memset(e->spill, 0, PPING_SPILL_BUCKETS * sizeof(*e->spill));
-	perf_buffer__consume(e->buffer);
-	e->events = 0;
-	e->packets = 0;
-	e->shared->test_now = TEST_BEGIN;
-	e->shared->epoch = TEST_EPOCH;
-	e->shared->local_generation = 1;
-}
-
-/*
- * The programs loaded with this configuration (the keys and the clock are the
- * harness's), reset. NULL, and a failed test, if they don't load. Engines are
- * kept: loading takes a fifth of a second.
- */
-static inline struct engine *engine__open_sized(const struct pping_config *config, __u32 max_flows)
-{
-	static struct engine *cache[ENGINE_CACHE];
-	static int used;
-	struct engine *e = NULL;
-
-	for (int i = 0; i < used && !e; i++)
-		if (cache[i]->max_flows == max_flows &&
-		    !memcmp(&cache[i]->config, config, sizeof(*config)))
-			e = cache[i];
-	if (!e) {
-		pin_to_cpu(0);
-		e = engine_new(config, max_flows);
-		if (e && used < ENGINE_CACHE)
-			cache[used++] = e;
-	}
-	if (e)
-		engine__reset(e);
-	else
-		test_failed_here = 1;
-	return e;
-}
-
-static inline struct engine *engine__open(const struct pping_config *config)
-{
-	return engine__open_sized(config, ENGINE_FLOWS);
 }
 
 /* --- time ------------------------------------------------------------------------------- */
@@ -435,20 +414,120 @@ static inline int engine__run(struct engine *e, enum hook hook, const struct fra
 	return verdict;
 }
 
+/* --- opening ------------------------------------------------------------------------------------- */
+
 /* Does the kernel run XDP programs on packets with a linear part as we ask for it (6.18)? */
-static inline bool engine__can_split(const struct engine *e)
+static inline bool engine_try_split(const struct engine *e)
 {
-	static int known = -1;
 	struct packet_spec s = bare(CLIENT, SERVER, ACK);
 	struct frame f;
 	__u32 retval;
 
-	if (known < 0) {
-		frame_build(&f, &s);
-		known = !engine_test_run(e, XDP_SPLIT, &f, 1, NULL, &retval);
-		engine_clear_counters((struct engine *)e);
+	frame_build(&f, &s);
+	return !engine_test_run(e, XDP_SPLIT, &f, 1, NULL, &retval);
+}
+
+static inline struct engine *engine_new(const struct pping_config *config, __u32 max_flows)
+{
+	struct engine *e = calloc(1, sizeof(*e));
+	int err;
+
+	if (!e)
+		return NULL;
+	e->config = *config;
+	e->max_flows = max_flows;
+	err = engine_load(e);
+	if (!err)
+		err = engine_connect(e);
+	if (!err) {
+		e->can_split = engine_try_split(e);
+		return e;
 	}
-	return known;
+	printf("# the programs don't load: %s\n", strerror(-err));
+	engine__close(e);
+	return NULL;
+}
+
+static inline void engine_clear_map(const struct bpf_map *map)
+{
+	__u8 key[32];
+
+	while (!bpf_map_get_next_key(bpf_map__fd(map), NULL, key))
+		bpf_map_delete_elem(bpf_map__fd(map), key);
+}
+
+static inline void engine_clear_counters(struct engine *e)
+{
+	int cpus = libbpf_num_possible_cpus();
+	struct pping_counters *zero = calloc(cpus, sizeof(*zero));
+	struct pping_cleanup none = {};
+	__u32 key = 0;
+
+	bpf_map_update_elem(bpf_map__fd(e->skel->maps.counters), &key, zero, BPF_ANY);
+	bpf_map_update_elem(bpf_map__fd(e->skel->maps.cleanup), &key, &none, BPF_ANY);
+	free(zero);
+}
+
+/* Nobody waits at the door, and there is no pressure. */
+static inline void engine_clear_pressure(struct engine *e)
+{
+	struct pping_pressure *none = calloc(libbpf_num_possible_cpus(), sizeof(*none));
+	__u32 key = 0, tag = 0;
+
+	bpf_map_update_elem(bpf_map__fd(e->skel->maps.pressure), &key, none, BPF_ANY);
+	for (key = 0; key < PPING_DOOR_SLOTS; key++)
+		bpf_map_update_elem(bpf_map__fd(e->skel->maps.door), &key, &tag, BPF_ANY);
+	free(none);
+}
+
+/* Nothing seen yet, and the test's time begins. */
+static inline void engine__reset(struct engine *e)
+{
+	engine_clear_map(e->skel->maps.flows);
+	engine_clear_map(e->skel->maps.local_addrs);
+	engine_clear_counters(e);
+	memset(e->spill, 0, PPING_SPILL_BUCKETS * sizeof(*e->spill));
+	perf_buffer__consume(e->buffer);
+	e->events = 0;
+	e->packets = 0;
+	e->shared->test_now = TEST_BEGIN;
+	e->shared->epoch = TEST_EPOCH;
+	e->shared->local_generation = 1;
+	if (e->config.pressure_limit)
+		engine_clear_pressure(e);
+}
+
+/*
+ * The programs loaded with this configuration (the keys and the clock are the
+ * harness's), reset. NULL, and a failed test, if they don't load. Engines are
+ * kept: loading takes a fifth of a second.
+ */
+static inline struct engine *engine__open_sized(const struct pping_config *config, __u32 max_flows)
+{
+	static struct engine *cache[ENGINE_CACHE];
+	static int used;
+	struct engine *e = NULL;
+
+	for (int i = 0; i < used && !e; i++)
+		if (cache[i]->max_flows == max_flows &&
+		    !memcmp(&cache[i]->config, config, sizeof(*config)))
+			e = cache[i];
+	if (!e) {
+		pin_to_cpu(sched_getcpu());
+		e = engine_new(config, max_flows);
+		if (e && used < ENGINE_CACHE)
+			cache[used++] = e;
+	}
+	if (e)
+		engine__reset(e);
+	else
+		test_failed_here = 1;
+	return e;
+}
+
+static inline struct engine *engine__open(const struct pping_config *config)
+{
+	return engine__open_sized(config, ENGINE_FLOWS);
 }
 
 /* --- cleaning ------------------------------------------------------------------------------------ */

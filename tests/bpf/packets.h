@@ -19,12 +19,7 @@
 
 /* --- hosts ------------------------------------------------------------------------ */
 
-enum host_name {
-	CLIENT,
-	SERVER,
-	STRANGER,
-	HOSTS
-};
+enum host_name { CLIENT, SERVER, STRANGER, HOSTS };
 
 /* Exchanges the addresses of CLIENT and SERVER: either may be endpoint 0 of a flow. */
 static bool packets_exchanged;
@@ -92,6 +87,7 @@ enum tcp_flag {
 	URG = 1 << 5,
 	ECE = 1 << 6,
 	CWR = 1 << 7,
+	RESERVED = 0xf << 8, /* beside the header length */
 };
 
 enum echo_kind {
@@ -111,7 +107,7 @@ struct packet_spec {
 	/* IP */
 	__u8 ip; /* 4 or 6 (0: what the run asks for) */
 	__u8 version; /* in the header; 0: ip */
-	__u8 ihl; /* IPv4: what the header says, 0: what is true */
+	__u8 ihl; /* IPv4: words that the header says + 1; 0: what is true */
 	__u8 ip_options; /* IPv4: words of NOPs */
 	__u8 exts; /* IPv6: number of .ext */
 	__u8 ext[PACKET_MAX_EXT]; /* IPv6: extension headers */
@@ -129,7 +125,7 @@ struct packet_spec {
 	__u32 seq, tsval, tsecr;
 	bool bare; /* no TCP options */
 	const char *options; /* layout, see packets_option(); NULL: NOP NOP TS */
-	__u8 doff; /* what the header says + 1; 0: what is true */
+	__u8 doff; /* words that the header says + 1; 0: what is true */
 	enum echo_kind echo;
 	__u8 icmp_type, icmp_code;
 	__u16 echo_id, echo_seq; /* id 0: ECHO_ID */
@@ -142,13 +138,11 @@ struct packet_spec {
 	}
 #define syn(from_, to_, tsval_, ...) \
 	packet(from_, to_, .flags = SYN, .tsval = (tsval_), ##__VA_ARGS__)
-#define synack(from_, to_, tsval_, tsecr_, ...)                                            \
-	packet(from_, to_, .flags = SYN | ACK, .tsval = (tsval_), .tsecr = (tsecr_), \
-	       ##__VA_ARGS__)
-#define segment(from_, to_, flags_, tsval_, tsecr_, ...)                                   \
+#define synack(from_, to_, tsval_, tsecr_, ...) \
+	packet(from_, to_, .flags = SYN | ACK, .tsval = (tsval_), .tsecr = (tsecr_), ##__VA_ARGS__)
+#define segment(from_, to_, flags_, tsval_, tsecr_, ...) \
 	packet(from_, to_, .flags = (flags_), .tsval = (tsval_), .tsecr = (tsecr_), ##__VA_ARGS__)
-#define ack(from_, to_, tsval_, tsecr_, ...) \
-	segment(from_, to_, ACK, tsval_, tsecr_, ##__VA_ARGS__)
+#define ack(from_, to_, tsval_, tsecr_, ...) segment(from_, to_, ACK, tsval_, tsecr_, ##__VA_ARGS__)
 #define data(from_, to_, tsval_, tsecr_, ...) \
 	segment(from_, to_, PSH | ACK, tsval_, tsecr_, .payload = 100, ##__VA_ARGS__)
 #define fin(from_, to_, tsval_, tsecr_, ...) \
@@ -158,13 +152,13 @@ struct packet_spec {
 /* without timestamps */
 #define bare(from_, to_, flags_, ...) \
 	packet(from_, to_, .flags = (flags_), .bare = true, ##__VA_ARGS__)
-#define request(from_, to_, seq_, ...)                                                         \
+#define request(from_, to_, seq_, ...)                                                     \
 	packet(from_, to_, .l4 = ICMP, .echo = REQUEST, .echo_seq = (seq_), .payload = 56, \
 	       ##__VA_ARGS__)
-#define reply(from_, to_, seq_, ...)                                                         \
+#define reply(from_, to_, seq_, ...)                                                     \
 	packet(from_, to_, .l4 = ICMP, .echo = REPLY, .echo_seq = (seq_), .payload = 56, \
 	       ##__VA_ARGS__)
-#define other(from_, to_, protocol_, ...)                                                       \
+#define other(from_, to_, protocol_, ...) \
 	packet(from_, to_, .l4 = OTHER, .protocol = (protocol_), .payload = 40, ##__VA_ARGS__)
 
 static inline int spec_ip(const struct packet_spec *s)
@@ -302,7 +296,7 @@ static inline void put_ipv4(struct frame *f, const struct packet_spec *s)
 	union pping_addr from = host_address(s->from, 4), to = host_address(s->to, 4);
 	__u8 ihl = 5 + s->ip_options;
 
-	put8(f, (s->version ? s->version : 4) << 4 | (s->ihl ? s->ihl : ihl));
+	put8(f, (s->version ? s->version : 4) << 4 | (s->ihl ? s->ihl - 1 : ihl));
 	put8(f, 0);
 	put16(f, 0); /* length: frame_finish() */
 	put16(f, 0x4321);
@@ -321,8 +315,7 @@ static inline __u32 ext_length(__u8 kind)
 	return kind == 44 ? 8 : kind == 51 ? 24 : 16;
 }
 
-static inline void put_extension(struct frame *f, const struct packet_spec *s, __u8 kind,
-				 __u8 next)
+static inline void put_extension(struct frame *f, const struct packet_spec *s, __u8 kind, __u8 next)
 {
 	__u32 begin = f->len;
 
@@ -432,7 +425,7 @@ static inline void put_tcp(struct frame *f, const struct packet_spec *s)
 	put16(f, 1000);
 	put32(f, 0);
 	put_tcp_options(f, s);
-	f->b[begin + 12] = (s->doff ? s->doff - 1 : (f->len - begin) / 4) << 4;
+	f->b[begin + 12] = (s->doff ? s->doff - 1u : (f->len - begin) / 4) << 4 | s->flags >> 8;
 }
 
 static inline void put_icmp(struct frame *f, const struct packet_spec *s)

@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Two CPUs handle packets of one flow in the same moment: an identifier is
+ * stamped once and answered once, a flow opens and closes once, and the counters
+ * stay exact. Tests named fault_N are faults of PEERS.md.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "scenario.h"
+
+#define CPUS 2
+
+/* --- two CPUs ----------------------------------------------------------------------- */
+
+static struct {
+	struct engine *e;
+	enum hook hook[CPUS];
+	struct frame frame[CPUS];
+	int repeat;
+	int failed[CPUS];
+	atomic_uint begun, ended; /* races */
+	atomic_bool over;
+} race;
+
+static void race_run(int cpu)
+{
+	__u32 retval = 0;
+	int err = engine_test_run(race.e, race.hook[cpu], &race.frame[cpu], race.repeat, NULL,
+				  &retval);
+
+	race.failed[cpu] += err || retval != engine_passes(race.hook[cpu]);
+}
+
+static void *race_second(void *arg)
+{
+	unsigned int done = 0;
+
+	(void)arg;
+	pin_to_cpu(1);
+	while (!race.over) {
+		if (race.begun == done) {
+			sched_yield();
+			continue;
+		}
+		done++;
+		race_run(1);
+		race.ended++;
+	}
+	return NULL;
+}
+
+/* To call often enough for the rings: a CPU's holds some 2,000 events. */
+static void take_events(void)
+{
+	perf_buffer__consume(race.e->buffer);
+}
+
+/* Runs a packet on each CPU, `repeat` times, at the same time. */
+static void both(enum hook hook, struct packet_spec first, struct packet_spec second)
+{
+	unsigned int ended = race.ended;
+
+	race.hook[0] = race.hook[1] = hook;
+	frame_build(&race.frame[0], &first);
+	frame_build(&race.frame[1], &second);
+	race.e->packets += CPUS * race.repeat;
+	race.begun++;
+	race_run(0);
+	while (race.ended == ended)
+		sched_yield();
+	if (race.ended % 256 == 0)
+		take_events();
+}
+
+static void on_both(enum hook hook, struct packet_spec s)
+{
+	both(hook, s, s);
+}
+
+/* For a test: the engine, and a thread on the second CPU. False if it is skipped. */
+static bool race_begin(const struct pping_config *config, int repeat, pthread_t *thread)
+{
+	if (!bpf_ready())
+		return false;
+	if (sysconf(_SC_NPROCESSORS_ONLN) < CPUS) {
+		SKIP("a race needs two CPUs");
+		return false;
+	}
+	race.e = engine__open_sized(config, 32768);
+	if (!race.e)
+		return false;
+	pin_to_cpu(0);
+	race.repeat = repeat;
+	race.begun = race.ended = 0;
+	race.over = false;
+	race.failed[0] = race.failed[1] = 0;
+	return !pthread_create(thread, NULL, race_second, NULL);
+}
+
+static void race_end(pthread_t thread)
+{
+	race.over = true;
+	pthread_join(thread, NULL);
+	CHECK_INT(race.failed[0], 0);
+	CHECK_INT(race.failed[1], 0);
+	engine__check_verdicts(race.e);
+}
+
+static int events_of(__u8 type, __u8 flow_event)
+{
+	int n = 0;
+
+	for (int i = 0; i < race.e->events; i++)
+		n += race.e->event[i].type == type && race.e->event[i].flow_event == flow_event;
+	return n;
+}
+
+static __u64 count(enum pping_counter counter)
+{
+	return engine__counters(race.e).n[counter];
+}
+
+/* --- stamping and matching -------------------------------------------------------------- */
+
+static const struct pping_config unsampled = { EVERYTHING };
+
+/* A flow met on both its sides, with data of a new tick outstanding from now on. */
+static void meet(void)
+{
+	struct packet_spec mine = ack(CLIENT, SERVER, 1000, 5000);
+	struct packet_spec its = ack(SERVER, CLIENT, 5000, 1000);
+
+	engine__inject(race.e, TC_EGRESS, &mine);
+	engine__inject(race.e, TC_INGRESS, &its);
+}
+
+#define ROUNDS 4000
+
+static void fault_5_one_answer_one_rtt_on_two_cpus(void)
+{
+	pthread_t thread;
+
+	if (!race_begin(&unsampled, 3, &thread))
+		return;
+	meet();
+	for (int i = 1; i <= ROUNDS; i++) {
+		engine__set_time(race.e, MS(i));
+		on_both(TC_EGRESS, (struct packet_spec)data(CLIENT, SERVER, 1000 + i, 5000));
+		engine__set_time(race.e, MS(i) + US(16));
+		on_both(TC_INGRESS, (struct packet_spec)ack(SERVER, CLIENT, 5000, 1000 + i));
+		if (count(PPING_COUNT_STAMPED) == (__u64)i && count(PPING_COUNT_RTTS) == (__u64)i)
+			continue;
+		CHECK_INT(count(PPING_COUNT_STAMPED), i);
+		CHECK_INT(count(PPING_COUNT_RTTS), i);
+		break;
+	}
+	take_events();
+	CHECK_INT(events_of(PPING_EVENT_RTT, 0), ROUNDS);
+	for (int i = 0; i < race.e->events; i++)
+		if (race.e->event[i].type == PPING_EVENT_RTT && race.e->event[i].rtt != US(16))
+			CHECK_INT(race.e->event[i].rtt, US(16));
+	race_end(thread);
+}
+
+/* The same with a hundred outstanding: all but four of them are in the spill table. */
+static void fault_5_one_answer_one_rtt_spilled(void)
+{
+	pthread_t thread;
+	__u32 id = 1000;
+
+	if (!race_begin(&unsampled, 2, &thread))
+		return;
+	meet();
+	for (int block = 0; block < 40; block++) {
+		for (int i = 1; i <= 100; i++)
+			on_both(TC_EGRESS, (struct packet_spec)data(CLIENT, SERVER, id + i, 5000));
+		engine__set_time(race.e, MS(block + 1));
+		for (int i = 1; i <= 100; i++)
+			on_both(TC_INGRESS, (struct packet_spec)ack(SERVER, CLIENT, 5000, id + i));
+		id += 100;
+	}
+	CHECK_INT(count(PPING_COUNT_STAMPED), 4000);
+	CHECK_INT(count(PPING_COUNT_RTTS), 4000);
+	race_end(thread);
+}
+
+/* Each CPU has an identifier of its own: what is stamped is answered, and no more. */
+static void two_identifiers_at_once(void)
+{
+	pthread_t thread;
+	__u64 stamped;
+
+	if (!race_begin(&unsampled, 2, &thread))
+		return;
+	meet();
+	for (int i = 1; i <= ROUNDS; i++) {
+		struct packet_spec d[] = { data(CLIENT, SERVER, 1000 + 2 * i, 5000),
+					   data(CLIENT, SERVER, 1001 + 2 * i, 5000) };
+		struct packet_spec a[] = { ack(SERVER, CLIENT, 5000, 1000 + 2 * i),
+					   ack(SERVER, CLIENT, 5000, 1001 + 2 * i) };
+
+		engine__set_time(race.e, MS(i));
+		both(TC_EGRESS, d[0], d[1]);
+		engine__set_time(race.e, MS(i) + US(16));
+		both(TC_INGRESS, a[i % 2], a[!(i % 2)]);
+	}
+	stamped = count(PPING_COUNT_STAMPED);
+	CHECK(stamped >= ROUNDS && stamped <= 2 * ROUNDS);
+	CHECK_INT(count(PPING_COUNT_RTTS), stamped);
+	take_events();
+	for (int i = 0; i < race.e->events; i++)
+		if (race.e->event[i].type == PPING_EVENT_RTT && race.e->event[i].rtt != US(16))
+			CHECK_INT(race.e->event[i].rtt, US(16));
+	race_end(thread);
+}
+
+/* Two identifiers of a round answered at once are one sample. */
+static void one_sample_a_round_on_two_cpus(void)
+{
+	static const struct pping_config limited = { EVERYTHING, .rate_limit_ns = MS(100) };
+	pthread_t thread;
+
+	if (!race_begin(&limited, 1, &thread))
+		return;
+	meet();
+	for (int i = 1; i <= ROUNDS; i++) {
+		struct packet_spec d[] = { data(CLIENT, SERVER, 1000 + 2 * i, 5000),
+					   data(CLIENT, SERVER, 1001 + 2 * i, 5000) };
+
+		engine__set_time(race.e, MS(100) * i);
+		engine__inject(race.e, TC_EGRESS, &d[0]);
+		engine__inject(race.e, TC_EGRESS, &d[1]);
+		engine__set_time(race.e, MS(100) * i + US(16));
+		both(TC_INGRESS, (struct packet_spec)ack(SERVER, CLIENT, 5000, 1000 + 2 * i),
+		     (struct packet_spec)ack(SERVER, CLIENT, 5000, 1001 + 2 * i));
+	}
+	CHECK_INT(count(PPING_COUNT_STAMPED), 2 * ROUNDS);
+	CHECK_INT(count(PPING_COUNT_RTTS), ROUNDS);
+	race_end(thread);
+}
+
+/* A round begins once. */
+static void one_round_an_interval_on_two_cpus(void)
+{
+	static const struct pping_config limited = { EVERYTHING, .rate_limit_ns = MS(100) };
+	pthread_t thread;
+
+	if (!race_begin(&limited, 1, &thread))
+		return;
+	meet();
+	for (int i = 1; i <= ROUNDS; i++) {
+		engine__set_time(race.e, MS(100) * i);
+		on_both(TC_EGRESS, (struct packet_spec)data(CLIENT, SERVER, 1000 + i, 5000));
+		engine__set_time(race.e, MS(100) * i + US(16));
+		on_both(TC_INGRESS, (struct packet_spec)ack(SERVER, CLIENT, 5000, 1000 + i));
+	}
+	CHECK_INT(count(PPING_COUNT_STAMPED), ROUNDS);
+	CHECK_INT(count(PPING_COUNT_RTTS), ROUNDS);
+	race_end(thread);
+}
+
+/* --- flows --------------------------------------------------------------------------------- */
+
+#define FLOWS 3000
+
+/* An entry that the other CPU has just made is as good as our own: no "map full". */
+static void fault_6_an_existing_flow_is_no_failure(void)
+{
+	pthread_t thread;
+
+	if (!race_begin(&unsampled, 2, &thread))
+		return;
+	for (int i = 1; i <= FLOWS; i++)
+		on_both(TC_EGRESS, (struct packet_spec)syn(CLIENT, SERVER, 1, .sport = i));
+	CHECK_INT(count(PPING_COUNT_FLOWS_FAILED), 0);
+	CHECK_INT(count(PPING_COUNT_FLOWS_CREATED), FLOWS);
+	CHECK_INT(engine__flows(race.e, NULL), FLOWS);
+	race_end(thread);
+}
+
+static void flows_open_and_close_once(void)
+{
+	pthread_t thread;
+
+	if (!race_begin(&unsampled, 2, &thread))
+		return;
+	for (int i = 1; i <= FLOWS; i++) {
+		__u16 port = i;
+
+		on_both(TC_EGRESS, (struct packet_spec)syn(CLIENT, SERVER, 1, .sport = port));
+		on_both(TC_INGRESS,
+			(struct packet_spec)synack(SERVER, CLIENT, 1, 1, .dport = port));
+		if (i % 2)
+			on_both(TC_EGRESS,
+				(struct packet_spec)rst(CLIENT, SERVER, 2, 1, .sport = port));
+		else
+			both(TC_EGRESS,
+			     (struct packet_spec)fin(CLIENT, SERVER, 2, 1, .sport = port),
+			     (struct packet_spec)fin(SERVER, CLIENT, 2, 1, .dport = port));
+	}
+	take_events();
+	CHECK_INT(events_of(PPING_EVENT_FLOW, PPING_FLOW_OPENING), FLOWS);
+	CHECK_INT(events_of(PPING_EVENT_FLOW, PPING_FLOW_CLOSING), FLOWS);
+	CHECK_INT(count(PPING_COUNT_FLOWS_OPENED), FLOWS);
+	CHECK_INT(count(PPING_COUNT_FLOWS_CLOSED), FLOWS);
+	CHECK_INT(count(PPING_COUNT_FLOWS_CREATED), FLOWS);
+	race_end(thread);
+}
+
+/* A SYN for a tuple in use, seen on both CPUs: the old flow is closed once. */
+static void a_reused_tuple_closes_once(void)
+{
+	pthread_t thread;
+
+	if (!race_begin(&unsampled, 1, &thread))
+		return;
+	meet();
+	for (int i = 1; i <= FLOWS; i++) {
+		on_both(TC_EGRESS, (struct packet_spec)syn(CLIENT, SERVER, 2000 * i, .seq = i));
+		on_both(TC_INGRESS, (struct packet_spec)synack(SERVER, CLIENT, 1, 2000 * i));
+	}
+	take_events();
+	CHECK_INT(events_of(PPING_EVENT_FLOW, PPING_FLOW_OPENING), FLOWS + 1);
+	CHECK_INT(events_of(PPING_EVENT_FLOW, PPING_FLOW_CLOSING), FLOWS);
+	CHECK_INT(count(PPING_COUNT_FLOWS_CREATED) - count(PPING_COUNT_FLOWS_REMOVED), 1);
+	CHECK_INT(engine__flows(race.e, NULL), 1);
+	race_end(thread);
+}
+
+/* Packets and bytes of both directions, added up on both CPUs. */
+static void flow_counters_stay_exact(void)
+{
+	static const struct pping_config counted = { EVERYTHING, .counters = 1 };
+	struct pping_flow flow;
+	pthread_t thread;
+	__u64 packets, bytes;
+
+	if (!race_begin(&counted, 50, &thread))
+		return;
+	for (int i = 1; i <= 200; i++)
+		both(TC_EGRESS, (struct packet_spec)data(CLIENT, SERVER, 1000, 5000),
+		     (struct packet_spec)ack(SERVER, CLIENT, 5000, 1000));
+	CHECK_INT(engine__flows(race.e, &flow), 1);
+	packets = flow.count[0].packets + flow.count[1].packets;
+	bytes = flow.count[0].bytes + flow.count[1].bytes;
+	CHECK_INT(packets, 200 * 2 * 50);
+	CHECK_INT(bytes, 200 * 50 * (100 + 2 * (20 + 32)));
+	race_end(thread);
+}
+
+/* --- cleaning at the same time ----------------------------------------------------------------- */
+
+static void *clean_second(void *arg)
+{
+	char bytes[4096];
+
+	(void)arg;
+	pin_to_cpu(1);
+	while (!race.over) {
+		int fd = bpf_iter_create(bpf_link__fd(race.e->iterator));
+
+		while (read(fd, bytes, sizeof(bytes)) > 0)
+			;
+		close(fd);
+		race.ended++;
+	}
+	return NULL;
+}
+
+/* Entries go while others come: none is counted twice, none gets lost. */
+static void cleaning_while_packets_pass(void)
+{
+	struct pping_counters c;
+	pthread_t thread;
+
+	if (!race_begin(&unsampled, 1, &thread))
+		return;
+	race_end(thread);
+	race.over = false;
+	if (pthread_create(&thread, NULL, clean_second, NULL))
+		return;
+	for (int i = 0; i < 60000; i++) {
+		struct packet_spec s = syn(CLIENT, SERVER, 1 + i, .sport = 1 + i % 7000, .seq = i);
+
+		engine__set_time(race.e, SECONDS(i / 100));
+		engine__inject(race.e, TC_EGRESS, &s);
+	}
+	race.over = true;
+	pthread_join(thread, NULL);
+	c = engine__counters(race.e);
+	CHECK(race.ended > 10);
+	CHECK(c.n[PPING_COUNT_FLOWS_UNANSWERED] > 0);
+	CHECK_INT(c.n[PPING_COUNT_FLOWS_FAILED], 0);
+	CHECK_INT(c.n[PPING_COUNT_FLOWS_CREATED] - c.n[PPING_COUNT_FLOWS_REMOVED],
+		  engine__flows(race.e, NULL));
+	engine__check_verdicts(race.e);
+}
+
+int main(void)
+{
+	CASE(fault_5_one_answer_one_rtt_on_two_cpus);
+	CASE(fault_5_one_answer_one_rtt_spilled);
+	CASE(two_identifiers_at_once);
+	CASE(one_sample_a_round_on_two_cpus);
+	CASE(one_round_an_interval_on_two_cpus);
+	CASE(fault_6_an_existing_flow_is_no_failure);
+	CASE(flows_open_and_close_once);
+	CASE(a_reused_tuple_closes_once);
+	CASE(flow_counters_stay_exact);
+	CASE(cleaning_while_packets_pass);
+	return TEST_EXIT();
+}
