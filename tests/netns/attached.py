@@ -97,10 +97,19 @@ def programs(name):
     return [(where, prog_id, prog_name(prog_id)) for where, prog_id in found]
 
 
+def running(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("interface", nargs="?")
     parser.add_argument("--wait", type=float, metavar="SECONDS", help="until there are --count programs")
+    parser.add_argument("--pid", help="give up when this process is gone")
     parser.add_argument("--count", type=int, default=2)
     parser.add_argument("--prefix", default="", help="count names that begin so")
     parser.add_argument("--probe", action="store_true", help="only ask whether BPF is there")
@@ -116,6 +125,8 @@ def main():
         found = programs(args.interface)
         ours = [row for row in found if row[2].startswith(args.prefix)]
         if args.wait is None or len(ours) == args.count or time.monotonic() >= until:
+            break
+        if args.pid and not running(args.pid):
             break
         time.sleep(0.05)
     for row in found:

@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Real TCP through the router, sample by sample against a referee that reads a
 # simultaneous capture: see referee.py for what a sample is, lab.sh for the load.
+# timeout: 600
 # shellcheck source=tests/netns/lab.sh
 . "$(dirname "$0")/lab.sh"
 lab_begin tcpdump iperf3 ss
 
-SECONDS_OF_LOAD=${SECONDS_OF_LOAD:-8}
+SECONDS_OF_LOAD=${SECONDS_OF_LOAD:-6}
 
 # once FAMILY FLOWS SECONDS PPING-OPTION...: 3 if the load did not come about.
 once() {
@@ -33,7 +34,7 @@ accuracy() {
     for try in 1 2 3; do
         status=0
         once "$@" || status=$?
-        [ $status = 3 ] || return $status
+        [ "$status" = 3 ] || return "$status"
         echo "try $try: the load did not come about"
     done
     fail "the machine is too busy for the load"

@@ -15,8 +15,10 @@ echoes() {
     lab_in c ping -c 40 -i 0.05 -W 1 "$(lab_server "$family")" >"$LAB_TMP/ping"
     capture_stop
     pping_stop
+    # The tap's time is taken when a packet is queued, the program's when an idle CPU has
+    # woken up for it.
     referee compare --pcap "$pcap" --jsonl "$jsonl" --min-samples 40 --min-matched 100 \
-        --max-median-us 20
+        --max-median-us 100
     "$PYTHON" - "$LAB_TMP/ping" "$jsonl" <<'END'
 import json, re, sys
 ping = [float(ms) for ms in re.findall(r"time=([0-9.]+) ms", open(sys.argv[1]).read())]
