@@ -369,20 +369,25 @@ static __always_inline int packet_options_timestamps(const struct packet_options
 	/*
 	 * Byte after byte, passing over those inside an option: where each one
 	 * begins is then a constant to the verifier, which needs a tenth of the
-	 * steps that a walk from option to option takes.
+	 * steps that a walk from option to option takes. Before 6.2 it compares
+	 * all that it knows of each variable and tells paths apart that are one
+	 * to us: it is to learn nothing of next and len, so copies are compared.
 	 */
 	for (__u32 at = 0; at < PACKET_MAX_OPTIONS; at++) {
 		const __u8 *b = options->b + at;
+		__u32 begin = next, end = len;
 
-		if (at >= len || (at == next && b[0] == 0))
+		engine_opaque(begin);
+		engine_opaque(end);
+		if (at >= end || (at == begin && b[0] == 0))
 			return 0;
-		if (at != next)
+		if (at != begin)
 			continue;
 		if (b[0] == 1) {
-			next++;
+			next = at + 1;
 			continue;
 		}
-		if (at + 1 >= len || at + 1 >= PACKET_MAX_OPTIONS || b[1] < 2 || at + b[1] > len)
+		if (at + 1 >= end || at + 1 >= PACKET_MAX_OPTIONS || b[1] < 2 || at + b[1] > end)
 			return -1;
 		if (b[0] == 8) {
 			if (b[1] != 10 || at > PACKET_MAX_OPTIONS - 10)
@@ -391,7 +396,7 @@ static __always_inline int packet_options_timestamps(const struct packet_options
 			*tsecr = (__u32)b[6] << 24 | b[7] << 16 | b[8] << 8 | b[9];
 			return 1;
 		}
-		next += b[1];
+		next = (at + b[1]) & 63; /* the same range wherever it began */
 	}
 	return 0;
 }
@@ -412,7 +417,9 @@ static __always_inline int packet_slow_tcp(struct host *h, __u32 off, __u32 ip_h
 	if (verdict != PPING_COUNT_TRACKED)
 		return verdict;
 	len = (tcp.offset >> 4) * 4 - sizeof(tcp);
-	if (len == 0)
+	engine_opaque(
+		len); /* or clang makes it == 0, from which verifiers before 6.8 learn no bound */
+	if (len < 4)
 		return PPING_COUNT_NO_TIMESTAMP;
 	if (len > PACKET_MAX_OPTIONS || host__read(h, off + sizeof(tcp), &options, len))
 		return PPING_COUNT_TRUNCATED;

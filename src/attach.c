@@ -95,8 +95,11 @@ int attach__new(struct attach **attach, const struct attach_settings *set)
 	a->ifindex = set->ifindex;
 	a->egress.link_fd = a->ingress.link_fd = -1;
 	a->lock_fd = take_lock(set->ifindex);
+	/* of several runs the last to go removes the qdisc */
 	if (a->lock_fd >= 0)
 		attach_tc__remove_leftovers(set->ifindex, &a->owns_qdisc);
+	else
+		a->owns_qdisc = attach_tc__only_ours(set->ifindex);
 	err = attach_hooks(a, set);
 	if (err) {
 		attach__free(a);

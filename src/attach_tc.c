@@ -162,6 +162,24 @@ int attach_tc__remove_leftovers(int ifindex, bool *left)
 	return err;
 }
 
+bool attach_tc__only_ours(int ifindex)
+{
+	struct filter_list *list = malloc(sizeof(*list));
+	bool ours = list != NULL;
+	int count = 0;
+
+	for (int egress = 0; egress < 2 && ours; egress++) {
+		if (list_filters(ifindex, egress, list))
+			continue;
+		ours = !list->others;
+		for (int i = 0; i < list->count && ours; i++)
+			ours = is_ours(list->filter[i].prog_id, egress);
+		count += list->count;
+	}
+	free(list);
+	return ours && count;
+}
+
 int attach_tc__qdisc(int ifindex, bool *created)
 {
 	DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex,

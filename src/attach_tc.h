@@ -19,6 +19,9 @@ struct attach_tc {
  */
 int attach_tc__remove_leftovers(int ifindex, bool *left);
 
+/* Filters there are, and all of them pping's: the qdisc came with one of us. */
+bool attach_tc__only_ours(int ifindex);
+
 /* 0, -EOPNOTSUPP where the kernel has no TCX, or another negative errno. Prints nothing. */
 int attach_tc__link(struct attach_tc *tc, int ifindex, bool egress, int prog_fd);
 
