@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# make, make test, make bench, make install DESTDIR=, make clean; V=1 shows the
+# make, make test, make bench, make fuzz, make install DESTDIR=, make clean; V=1 shows the
 # commands, DEV=1 turns warnings into errors, SAN=1 builds with ASan and UBSan.
 
 .DELETE_ON_ERROR:
@@ -33,7 +33,7 @@ ifeq ($(SAN),1)
 CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 LDFLAGS += -fsanitize=address,undefined
 endif
-LIBS := $(shell $(PKG_CONFIG) --libs libbpf libxdp 2>/dev/null || echo -lxdp -lbpf) -lelf -lz
+LIBS := $(shell $(PKG_CONFIG) --libs libbpf libxdp libpcap 2>/dev/null || echo -lxdp -lbpf -lpcap) -lelf -lz
 
 # The BPF side sees the target's uapi headers; clang's bpf target knows no architecture.
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
@@ -47,6 +47,9 @@ LIB := $(BUILD)/libpping.a
 SKEL := $(BUILD)/pping.skel.h
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 BPFTESTS := $(patsubst tests/bpf/%.c,$(BUILD)/bpf/%,$(wildcard tests/bpf/test_*.c))
+MAKE_CAPTURES := $(BUILD)/captures/make_captures
+FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SECONDS ?= 30
 BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
 
 all: pping docs/pping.8 $(BUILD)/pping.bash
@@ -76,7 +79,7 @@ $(SKEL): $(BUILD)/pping.bpf.o
 	$(say) SKEL $@
 	$(Q)$(BPFTOOL) gen skeleton $< name pping_kern > $@
 
-$(BUILD)/src $(BUILD)/unit $(BUILD)/bpf $(BUILD)/bench:
+$(BUILD)/src $(BUILD)/unit $(BUILD)/bpf $(BUILD)/bench $(BUILD)/captures $(BUILD)/fuzz:
 	$(Q)mkdir -p $@
 
 # The man page's OPTIONS and the completion come out of the program's option table.
@@ -108,10 +111,25 @@ $(BUILD)/bench/%: tests/bench/%.c $(LIB) $(SKEL) $(BUILD)/bench/floor.skel.h | $
 	$(say) BENCH $@
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(WARN) -MMD -MP -MF $@.d $< $(LIB) $(LIBS) -o $@
 
+$(MAKE_CAPTURES): tests/captures/make_captures.c | $(BUILD)/captures
+	$(say) TEST $@
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(WARN) -MMD -MP -MF $@.d $< -o $@
+
+# The fuzzers contain the engine's host: clang's sanitizers see all of it.
+$(BUILD)/fuzz/%: tests/fuzz/%.c | $(BUILD)/fuzz
+	$(say) FUZZ $@
+	$(Q)$(CLANG) $(CPPFLAGS) -O1 -g $(WARN) -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=undefined -MMD -MP -MF $@.d $< -lpcap -o $@
+
 unit-tests: $(UNIT)
 bpf-tests: $(BPFTESTS)
+capture-tests: $(MAKE_CAPTURES)
 
-test: all unit-tests bpf-tests
+# FUZZ_SECONDS=0 runs the corpus only.
+fuzz: $(FUZZERS)
+	$(Q)tests/fuzz/run $(FUZZ_SECONDS) $(FUZZERS)
+
+test: all unit-tests bpf-tests capture-tests
 	$(Q)tests/run
 
 bench: all $(BENCHES)
@@ -132,6 +150,7 @@ format:
 compile_commands.json: Makefile
 	$(Q)command -v bear >/dev/null && bear -- $(MAKE) -B all >/dev/null
 
--include $(wildcard $(BUILD)/*.d $(BUILD)/src/*.d $(BUILD)/unit/*.d $(BUILD)/bpf/*.d $(BUILD)/bench/*.d)
+-include $(wildcard $(BUILD)/*.d $(BUILD)/src/*.d $(BUILD)/unit/*.d $(BUILD)/bpf/*.d $(BUILD)/bench/*.d \
+	$(BUILD)/captures/*.d $(BUILD)/fuzz/*.d)
 
-.PHONY: all test bench install clean format unit-tests bpf-tests
+.PHONY: all test bench fuzz install clean format unit-tests bpf-tests capture-tests

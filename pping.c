@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * pping: the round-trip times of live traffic, read out of the traffic itself.
+ * pping: the round-trip times of live traffic, or of a capture, read out of the traffic itself.
  * Options, the source of events, the loop, the sink; nothing else.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include "src/loop.h"
 #include "src/monitor.h"
 #include "src/options.h"
+#include "src/replay.h"
 #include "src/sink.h"
 #include "src/summary.h"
 
@@ -24,14 +26,30 @@ struct run {
 	struct options options;
 	struct loop *loop;
 	struct sink *sink;
+	/* the source is one of the two */
 	struct monitor *monitor;
+	struct replay *replay;
 };
+
+static bool was_started(const struct run *run)
+{
+	return run->monitor || run->replay;
+}
+
+/* Of a run that was started and whose sink is open. */
+static void summarize(const struct run *run, struct summary *summary)
+{
+	if (run->monitor)
+		monitor__summary(run->monitor, summary);
+	else
+		replay__summary(run->replay, summary);
+}
 
 static void print_summary(const struct run *run)
 {
 	struct summary summary;
 
-	monitor__summary(run->monitor, &summary);
+	summarize(run, &summary);
 	summary__print(stderr, &summary);
 }
 
@@ -50,22 +68,29 @@ static int on_signal(void *ctx, int signo)
 	}
 }
 
+static int start(struct run *run)
+{
+	if (run->options.read_path)
+		return replay__new(&run->replay, run->loop, &run->options, run->sink);
+	return monitor__new(&run->monitor, run->loop, &run->options, run->sink);
+}
+
 static int measure(struct run *run)
 {
-	int err, finished;
+	int err = start(run), finished;
 
-	err = monitor__new(&run->monitor, run->loop, &run->options, run->sink);
 	if (err)
 		return err;
 	err = loop__run(run->loop);
 	/* signals stay blocked: a second Ctrl-C must not cost what was measured, and the end is bounded */
-	finished = monitor__finish(run->monitor);
+	finished = run->monitor ? monitor__finish(run->monitor) : replay__finish(run->replay);
 	return err ? err : finished;
 }
 
 static int run_options(struct run *run)
 {
 	static const int signals[] = { SIGINT, SIGTERM, SIGQUIT, SIGHUP, SIGUSR1, 0 };
+	struct summary summary;
 	int err, closed;
 
 	/* a closed pipe and a file size limit are write errors like others */
@@ -80,19 +105,36 @@ static int run_options(struct run *run)
 	if (err)
 		goto out_loop;
 	err = measure(run);
+	if (was_started(run))
+		summarize(run, &summary);
 	closed = sink__close(run->sink, LAST_WRITE_MS);
-	if (run->monitor && !run->options.quiet)
-		print_summary(run);
+	if (was_started(run) && !run->options.quiet)
+		summary__print(stderr, &summary);
 	monitor__free(run->monitor);
+	replay__free(run->replay);
 	err = err ? err : closed;
 out_loop:
 	loop__free(run->loop);
 	return err;
 }
 
+/* Or something we open would take the place of a closed stdout, and get our lines. */
+static void fill_standard_fds(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDONLY);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	struct run run = {};
+
+	fill_standard_fds();
 
 	switch (options__parse(&run.options, argc, argv)) {
 	case OPTIONS_DONE:

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <net/if.h>
@@ -43,12 +44,28 @@ static const char *const xdp_modes[] = {
 /* clang-format off */
 const struct option_row options_table[] = {
 	{ OPTION_GROUP_WHAT, 'i', "interface", "NAME", OPTION_INTERFACE, FIELD(interface),
-	  .help = "the interface to monitor; required",
+	  .help = "the interface to monitor; it or --read is required",
 	  .more = "An RTT is found where both directions of a flow pass through this interface. "
 		  "Ethernet devices and devices that carry bare IP packets (PPP, tun) are "
 		  "supported. "
 		  "When the interface goes away, pping waits for it to come back, unless "
 		  "--exit-on-removal is given." },
+	{ OPTION_GROUP_WHAT, 0, "read", "FILE", OPTION_FILE, FIELD(read_path),
+	  .help = "read a capture, pcap or pcapng, instead of an interface",
+	  .more = "No privileges are needed. "
+		  "A FILE of - is standard input. "
+		  "The times of the packets are the clock. "
+		  "See READING A CAPTURE." },
+	{ OPTION_GROUP_WHAT, 0, "filter", "EXPR", OPTION_TEXT, OPTION_CAPTURE, FIELD(filter),
+	  .help = "of the capture, read only the packets that the pcap filter lets pass",
+	  .more = "See pcap-filter(7). "
+		  "Both directions of a flow must pass." },
+	{ OPTION_GROUP_WHAT, 0, "local", "PREFIX", OPTION_PREFIX, OPTION_CAPTURE, FIELD(local),
+	  .help = "addresses of the host that made the capture, which it does not tell; "
+		  "may be given several times",
+	  .more = "What is sent to them is left out unless -l is given, "
+		  "as it is when an interface is monitored. "
+		  "Without --local nothing is left out." },
 	{ OPTION_GROUP_WHAT, 'T', "tcp", FIELD(track_tcp),
 	  .help = "track TCP by its timestamps; the default if neither -T nor -C is given",
 	  .more = "Connections that don't use the timestamp option can't be measured." },
@@ -94,36 +111,37 @@ const struct option_row options_table[] = {
 	{ OPTION_GROUP_OUTPUT, 'q', "quiet", FIELD(quiet),
 	  .help = "print no summary and no notes on standard error; errors stay" },
 
-	{ OPTION_GROUP_ATTACHING, 'I', "ingress-hook", "HOOK", OPTION_CHOICE, FIELD(ingress_hook),
+	{ OPTION_GROUP_ATTACHING, 'I', "ingress-hook", "HOOK", OPTION_CHOICE, OPTION_LIVE,
+	  FIELD(ingress_hook),
 	  .choices = hooks, .def = "tc", .help = "where arriving packets are looked at",
 	  .more = "With tc the kernel goes on to merge packets (GRO). "
 		  "With xdp they are seen earlier, but many drivers turn merging off then, which "
 		  "can halve the throughput of a router. "
 		  "Leaving packets are always seen by tc." },
-	{ OPTION_GROUP_ATTACHING, 'x', "xdp-mode", "MODE", OPTION_CHOICE, FIELD(xdp_mode),
+	{ OPTION_GROUP_ATTACHING, 'x', "xdp-mode", "MODE", OPTION_CHOICE, OPTION_LIVE, FIELD(xdp_mode),
 	  .choices = xdp_modes, .def = "native", .help = "how to attach to xdp; only with -I xdp",
 	  .more = "The mode native runs in the driver, which must support it; generic runs on any "
 		  "device, and slower; unspecified leaves the choice to the kernel." },
-	{ OPTION_GROUP_ATTACHING, 0, "exit-on-removal", FIELD(exit_on_removal),
+	{ OPTION_GROUP_ATTACHING, 0, "exit-on-removal", .source = OPTION_LIVE, FIELD(exit_on_removal),
 	  .help = "end when the interface goes away instead of waiting for its return" },
 
 	{ OPTION_GROUP_MEMORY, 0, "max-flows", "N", NUMBER(1024, 1 << 24, 1), FIELD(max_flows),
 	  .unit = "a number of flows", .def = "131072",
 	  .help = "flows remembered at once; beyond that, idle and unanswered ones give way" },
 	{ OPTION_GROUP_MEMORY, 0, "event-buffer", "KIB", NUMBER(64, 1 << 20, BYTES_PER_KIB),
-	  FIELD(event_buffer_bytes), .unit = "KiB", .def = "8192",
+	  .source = OPTION_LIVE, FIELD(event_buffer_bytes), .unit = "KiB", .def = "8192",
 	  .help = "buffer between kernel and pping, all CPUs together",
 	  .more = "What does not fit is lost, counted and reported: see lost events in "
 		  "OUTPUT FORMATS." },
 	{ OPTION_GROUP_MEMORY, 'c', "cleanup-interval", "S", DECIMAL(WEEK_S, PPING_NS_PER_SEC),
-	  FIELD(cleanup_interval_ns), .unit = "seconds", .def = "1",
+	  .source = OPTION_LIVE, FIELD(cleanup_interval_ns), .unit = "seconds", .def = "1",
 	  .help = "time between two passes that remove idle flows; 0 means never",
 	  .more = "A TCP flow is idle after 300 seconds without a packet, an ICMP flow and a flow "
 		  "that nobody answered after 30. "
 		  "Decimals are allowed. "
 		  "With 0 the end of a flow that goes silent is never announced, and its entry is "
 		  "used again only when the table is full." },
-	{ OPTION_GROUP_MEMORY, 0, "debug-cleanup", FIELD(debug_cleanup),
+	{ OPTION_GROUP_MEMORY, 0, "debug-cleanup", .source = OPTION_LIVE, FIELD(debug_cleanup),
 	  .help = "report what each of these passes did and how long it took; not with -c 0" },
 
 	{ OPTION_GROUP_HELP, 'h', "help", .kind = OPTION_PRINT, .print = options_print__help,
@@ -301,12 +319,60 @@ static void take_interface(struct parse *p, const struct option_row *row, const 
 		store(p, row, (uintptr_t)name);
 }
 
-static void take_file(struct parse *p, const struct option_row *row, const char *path)
+static void take_text(struct parse *p, const struct option_row *row, const char *text)
 {
-	if (!*path)
-		complain_value(p, row, path, "is empty");
+	if (!*text)
+		complain_value(p, row, text, "is empty");
 	else
-		store(p, row, (uintptr_t)path);
+		store(p, row, (uintptr_t)text);
+}
+
+/* Are all bits of addr from number first on 0? */
+static bool ends_with_zeros(const union pping_addr *addr, unsigned int first)
+{
+	for (unsigned int bit = first; bit < 128; bit++)
+		if (addr->b[bit / 8] >> (7 - bit % 8) & 1)
+			return false;
+	return true;
+}
+
+/* NULL or what is wrong with it. bits counts from the left of the stored 128. */
+static const char *parse_prefix(const char *text, struct option_prefix *prefix)
+{
+	size_t len = strcspn(text, "/"), digits = text[len] ? strspn(text + len + 1, DIGITS) : 0;
+	bool ipv4 = !strchr(text, ':');
+	unsigned int most = ipv4 ? 32 : 128, bits = most;
+	char address[INET6_ADDRSTRLEN];
+
+	memset(prefix, 0, sizeof(*prefix));
+	if (ipv4)
+		memset(prefix->addr.b + 10, 0xff, 2);
+	if (len >= sizeof(address))
+		return "is not an address";
+	snprintf(address, sizeof(address), "%.*s", (int)len, text);
+	if (inet_pton(ipv4 ? AF_INET : AF_INET6, address, prefix->addr.b + (ipv4 ? 12 : 0)) != 1)
+		return "is not an address";
+	if (text[len]) {
+		if (!digits || digits > 3 || text[len + 1 + digits] ||
+		    sscanf(text + len + 1, "%3u", &bits) != 1 || bits > most)
+			return "has no length that its kind of address can have";
+	}
+	prefix->bits = bits + 128 - most;
+	return ends_with_zeros(&prefix->addr, prefix->bits) ? NULL : "has bits behind its length";
+}
+
+static void take_prefix(struct parse *p, const struct option_row *row, const char *text)
+{
+	struct option_prefix prefix;
+	const char *why = parse_prefix(text, &prefix);
+
+	if (why)
+		complain_value(p, row, text, why);
+	else if (p->opts->locals == OPTIONS_MAX_LOCAL)
+		complain(p, "--%s: more than %d; give fewer, shorter prefixes", row->name,
+			 OPTIONS_MAX_LOCAL);
+	else
+		p->opts->local[p->opts->locals++] = prefix;
 }
 
 static void take_value(struct parse *p, const struct option_row *row, const char *text)
@@ -325,7 +391,11 @@ static void take_value(struct parse *p, const struct option_row *row, const char
 		take_interface(p, row, text);
 		break;
 	case OPTION_FILE:
-		take_file(p, row, text);
+	case OPTION_TEXT:
+		take_text(p, row, text);
+		break;
+	case OPTION_PREFIX:
+		take_prefix(p, row, text);
 		break;
 	case OPTION_PRINT:
 		if (!p->print)
@@ -522,13 +592,38 @@ static bool was_given(const struct parse *p, int letter)
 	return p->given[find_letter(letter) - options_table];
 }
 
+/* Packets come from one interface or one capture, and some options are for one of the two only. */
+static void check_source(struct parse *p)
+{
+	const struct options *opts = p->opts;
+
+	if (!opts->interface && !opts->read_path)
+		complain(p, "no interface given; name one with -i INTERFACE, or a capture with "
+			    "--read FILE (see pping --help)");
+	if (opts->interface && opts->read_path)
+		complain(p, "--read conflicts with --interface; leave one out");
+	for (const struct option_row *row = options_table; row->name; row++) {
+		if (!p->given[row - options_table])
+			continue;
+		if (row->source == OPTION_LIVE && opts->read_path)
+			complain(p,
+				 "--%s conflicts with --read: it is for interfaces only; "
+				 "leave it out",
+				 row->name);
+		if (row->source == OPTION_CAPTURE && opts->interface)
+			complain(p,
+				 "--%s conflicts with --interface: it is for captures only; "
+				 "leave it out",
+				 row->name);
+	}
+}
+
 /* What only shows when the whole line is known. */
 static void check_together(struct parse *p)
 {
 	const struct options *opts = p->opts;
 
-	if (!opts->interface)
-		complain(p, "no interface given; name one with -i INTERFACE (see pping --help)");
+	check_source(p);
 	if (was_given(p, 'x') && opts->ingress_hook != HOOK_XDP)
 		complain(p, "--xdp-mode conflicts with --ingress-hook tc; add -I xdp or leave "
 			    "--xdp-mode out");

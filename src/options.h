@@ -11,12 +11,27 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pping.h"
+
 enum option_format { FORMAT_STANDARD, FORMAT_JSON, FORMAT_JSONL, FORMAT_PPVIZ };
 enum option_hook { HOOK_TC, HOOK_XDP };
 enum option_xdp_mode { OPTION_XDP_UNSPECIFIED, OPTION_XDP_NATIVE, OPTION_XDP_GENERIC };
 
+#define OPTIONS_MAX_LOCAL 64
+
+/* Addresses that begin with the same bits, 128 at most; IPv4 as ::ffff:a.b.c.d, so at least 96. */
+struct option_prefix {
+	union pping_addr addr; /* further bits are 0 */
+	uint8_t bits;
+};
+
 struct options {
-	const char *interface; /* points into argv */
+	/* one of the two is not NULL; strings point into argv */
+	const char *interface;
+	const char *read_path; /* "-": stdin */
+	const char *filter; /* NULL: none */
+	struct option_prefix local[OPTIONS_MAX_LOCAL];
+	uint32_t locals;
 	const char *write_path; /* NULL: stdout */
 	uint64_t rate_limit_ns;
 	uint32_t rtt_rate; /* fixed point, PPING_RATE_SHIFT fractional bits */

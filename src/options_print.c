@@ -54,6 +54,12 @@ void options_print__wants(const struct option_row *row, char *buf, size_t size)
 	case OPTION_FILE:
 		options_print__append(buf, size, "the name of a file");
 		break;
+	case OPTION_TEXT:
+		options_print__append(buf, size, "an expression");
+		break;
+	case OPTION_PREFIX:
+		options_print__append(buf, size, "an address or a prefix like 192.0.2.0/24");
+		break;
 	case OPTION_FLAG:
 	case OPTION_PRINT:
 		break;
@@ -117,7 +123,8 @@ static void print_help_row(FILE *out, const struct option_row *row)
 void options_print__help(FILE *out, const struct option_row *rows)
 {
 	fputs("pping measures the round-trip times of live traffic without sending a packet.\n"
-	      "Usage: pping -i INTERFACE [OPTIONS]\n",
+	      "Usage: pping -i INTERFACE [OPTIONS]\n"
+	      "       pping --read FILE [OPTIONS]\n",
 	      out);
 	for (const struct option_row *row = rows; row->name; row++) {
 		if (row->group == OPTION_GROUP_HIDDEN)
@@ -127,13 +134,14 @@ void options_print__help(FILE *out, const struct option_row *rows)
 		print_help_row(out, row);
 	}
 	fputs("\nExit status:\n"
-	      "  0  ended by a signal, or as asked\n"
+	      "  0  ended by a signal, or as asked, or at the end of the capture\n"
 	      "  1  failure\n"
 	      "  2  wrong usage\n"
 	      "\nExamples:\n"
 	      "  pping -i eth0                             the RTTs of TCP flows, as they come\n"
 	      "  pping -i eth0 -TC -F jsonl -w rtts.jsonl  TCP and ping, JSON lines in a file\n"
-	      "  pping -i eth0 -r 1000 -R 10               fewer samples of each flow\n",
+	      "  pping -i eth0 -r 1000 -R 10               fewer samples of each flow\n"
+	      "  pping --read trace.pcap -r 0              all RTTs in a capture\n",
 	      out);
 }
 
@@ -222,7 +230,8 @@ void options_print__man(FILE *out, const struct option_row *rows)
 	fputs(".SH OPTIONS\n"
 	      "Long names may be shortened as long as only one option begins so.\n"
 	      "Of an option that is given twice the last one counts, "
-	      "and \\fB\\-i\\fR may be given only once.\n",
+	      "\\fB\\-i\\fR may be given only once, and each \\fB\\-\\-local\\fR adds to the "
+	      "others.\n",
 	      out);
 	for (const struct option_row *row = rows; row->name; row++) {
 		if (row->group == OPTION_GROUP_HIDDEN)

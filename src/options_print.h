@@ -18,7 +18,16 @@ enum option_kind {
 	OPTION_CHOICE,
 	OPTION_INTERFACE,
 	OPTION_FILE,
+	OPTION_TEXT, /* as it is given */
+	OPTION_PREFIX, /* may be given several times */
 	OPTION_PRINT, /* prints something instead of running */
+};
+
+/* What an option has a meaning for. */
+enum option_source {
+	OPTION_ANY_SOURCE,
+	OPTION_LIVE, /* an interface, -i */
+	OPTION_CAPTURE, /* --read */
 };
 
 enum option_group {
@@ -37,6 +46,7 @@ struct option_row {
 	const char *name;
 	const char *arg; /* placeholder; NULL: takes no argument */
 	enum option_kind kind;
+	enum option_source source;
 
 	/* the field of struct options it sets */
 	size_t offset;

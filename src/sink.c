@@ -15,6 +15,7 @@ struct sink {
 	struct format_settings settings;
 	struct output *output;
 	struct clock_map clock;
+	bool wall; /* events' timestamps are of the wall clock already */
 	struct loop *loop;
 	struct loop_source *writable; /* while something is pending */
 	int watched_fd;
@@ -32,6 +33,7 @@ int sink__open(struct sink **sink, const struct options *options, struct loop *l
 	s->settings.counters = options->counters;
 	s->loop = loop;
 	s->watched_fd = -1;
+	s->wall = options->read_path != NULL;
 	clock__init(&s->clock);
 	err = output__open(&s->output, options->write_path, s->format);
 	if (err) {
@@ -56,9 +58,9 @@ int sink__event(struct sink *s, const struct pping_event *event)
 {
 	struct text *text = output__text(s->output);
 	size_t before = text->len;
+	uint64_t wall = s->wall ? event->timestamp : clock__wall(&s->clock, event->timestamp);
 
-	s->format->event(text, &s->settings, event, clock__wall(&s->clock, event->timestamp),
-			 output__first(s->output));
+	s->format->event(text, &s->settings, event, wall, output__first(s->output));
 	if (text->failed) {
 		fprintf(stderr, "pping: out of memory for the output\n");
 		return -ENOMEM;

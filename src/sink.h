@@ -20,7 +20,10 @@ int sink__open(struct sink **sink, const struct options *options, struct loop *l
 /* Writes what is pending, waiting at most timeout_ms. 0 or a negative errno (printed). */
 int sink__close(struct sink *sink, int timeout_ms);
 
-/* An event whose timestamp counts CLOCK_MONOTONIC ns. 0 or a negative errno. */
+/*
+ * An event whose timestamp counts CLOCK_MONOTONIC ns, or with --read those since
+ * 1970 that the capture has. 0 or a negative errno.
+ */
 int sink__event(struct sink *sink, const struct pping_event *event);
 /* To be called after a batch of events. 0 or a negative errno (printed). */
 int sink__flush(struct sink *sink);

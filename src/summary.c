@@ -54,7 +54,7 @@ static void print_flows(FILE *to, const struct summary *s)
 		(uint64_t)c->n[PPING_COUNT_FLOWS_OPENED], one_way);
 	print_counters(to, c, PPING_COUNT_FLOWS_CLOSED, PPING_COUNT_FLOWS_CLOSED);
 	print_counters(to, c, PPING_COUNT_FLOWS_TIMED_OUT, PPING_COUNT_FLOWS_TIMED_OUT);
-	print_counters(to, c, PPING_COUNT_FLOWS_FAILED, PPING_COUNT_FLOWS_FAILED);
+	print_counters(to, c, PPING_COUNT_FLOWS_FAILED, PPING_COUNT_FLOWS_PUT_OFF);
 	if (evicted(s))
 		fprintf(to, ", %" PRIu64 " evicted for newer ones (--max-flows)", evicted(s));
 	fprintf(to, "\n");
@@ -81,6 +81,8 @@ static const char *silence(const struct summary *s)
 
 	if (n[PPING_COUNT_RTTS])
 		return NULL;
+	if (!seen && s->capture)
+		return s->filtered ? "no packet passed the filter" : "no packet was read";
 	if (!seen)
 		return "no packet was seen: is this the interface that carries the traffic?";
 	if (!n[PPING_COUNT_TRACKED]) {
@@ -90,6 +92,8 @@ static const char *silence(const struct summary *s)
 			return "only traffic that was not asked for was seen (-T TCP, -C ICMP)";
 		return "no traffic was seen that an RTT can be read from";
 	}
+	if (!n[PPING_COUNT_FLOWS_OPENED] && s->capture)
+		return "all flows were seen in one direction only";
 	if (!n[PPING_COUNT_FLOWS_OPENED])
 		return "all flows were seen in one direction only: does the other one take another "
 		       "interface?";
@@ -99,15 +103,39 @@ static const char *silence(const struct summary *s)
 	return "no answer to any stamped packet was seen";
 }
 
+static void print_tenths(FILE *to, uint64_t ns)
+{
+	fprintf(to, ", %" PRIu64 ".%01" PRIu64 " s", (uint64_t)(ns / PPING_NS_PER_SEC),
+		(uint64_t)(ns / (PPING_NS_PER_SEC / 10) % 10));
+}
+
+/* What only a capture has, on the packets' line. */
+static void print_capture(FILE *to, const struct summary *s)
+{
+	if (s->filtered)
+		fprintf(to, ", %" PRIu64 " kept back by the filter", s->filtered);
+	if (s->passed_over)
+		fprintf(to, ", %" PRIu64 " passed over: too far back in time", s->passed_over);
+	if (s->disordered)
+		fprintf(to, "; %" PRIu64 " of them out of order by up to %" PRIu64 " us",
+			s->disordered, (s->disorder_ns + 999) / 1000);
+}
+
 void summary__print(FILE *to, const struct summary *s)
 {
 	const char *why = silence(s);
 
-	fprintf(to, "pping: %s, %" PRIu64 ".%01" PRIu64 " s\n", s->interface,
-		(uint64_t)(s->elapsed_ns / PPING_NS_PER_SEC),
-		(uint64_t)(s->elapsed_ns / (PPING_NS_PER_SEC / 10) % 10));
-	fprintf(to, "  packets  %" PRIu64 " seen", packets_seen(&s->counters));
+	fprintf(to, "pping: %s", s->interface);
+	print_tenths(to, s->elapsed_ns);
+	if (s->capture) {
+		print_tenths(to, s->reading_ns);
+		fprintf(to, " to read it");
+	}
+	fprintf(to, "\n  packets  %" PRIu64 " %s",
+		packets_seen(&s->counters) + s->filtered + s->passed_over,
+		s->capture ? "read" : "seen");
 	print_counters(to, &s->counters, 0, PPING_VERDICT_COUNT - 1);
+	print_capture(to, s);
 	fprintf(to, "\n");
 	print_flows(to, s);
 	print_rtts(to, s);

@@ -10,13 +10,20 @@
 #include "pping.h"
 
 struct summary {
-	const char *interface;
-	uint64_t elapsed_ns;
+	const char *interface; /* or the capture's name */
+	uint64_t elapsed_ns; /* of a capture: from its first packet to its last */
 	struct pping_counters counters;
 	uint64_t present; /* flow entries at the last look */
 	uint64_t present_replied; /* of these seen in both directions */
 	bool counted_present; /* the two are known */
 	uint64_t records; /* formatted for the output */
+	/* of a capture */
+	bool capture;
+	uint64_t reading_ns; /* what it took */
+	uint64_t filtered; /* packets that the filter kept back */
+	uint64_t disordered; /* packets a little earlier than one before */
+	uint64_t disorder_ns; /* by that at most */
+	uint64_t passed_over; /* packets too far back in time */
 };
 
 /* Events that the kernel side could not hand over. */

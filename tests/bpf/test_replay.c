@@ -19,6 +19,12 @@
 #define CAPTURED_MAX 2048
 #define MAX_EVENTS 4096
 
+/*
+ * The engine counts new flows in windows of its clock, which begins at one second
+ * in the user host: the kernel's side is given a clock of the same phase.
+ */
+#define PHASE ((SECONDS(1) - TEST_BEGIN) & ((1ULL << PPING_PRESSURE_WINDOW_SHIFT) - 1))
+
 /* --- two hosts ----------------------------------------------------------------------- */
 
 struct hosts {
@@ -96,7 +102,7 @@ static void compare_events(struct hosts *h, bool sorted)
 		qsort(h->event, h->events, sizeof(*h->event), compare_flows);
 	}
 	for (int i = 0; i < k->events || i < h->events; i++) {
-		struct pping_event kernel = comparable(h, k->event[i], TEST_BEGIN);
+		struct pping_event kernel = comparable(h, k->event[i], TEST_BEGIN + PHASE);
 		struct pping_event user = comparable(h, h->event[i], h->begin);
 
 		if (i < k->events && i < h->events && !memcmp(&kernel, &user, sizeof(user)))
@@ -127,6 +133,12 @@ static void compare_counters(struct hosts *h)
 	}
 }
 
+static void set_kernel_time(struct hosts *h, uint64_t ns)
+{
+	engine__set_time(h->kernel, ns);
+	*(volatile __u64 *)&h->kernel->shared->test_now = TEST_BEGIN + PHASE + ns;
+}
+
 /* --- feeding --------------------------------------------------------------------------- */
 
 /* The user host cleans when a frame brings a new second; here is the same for the kernel's. */
@@ -138,7 +150,7 @@ static void clean_kernel(struct hosts *h, uint64_t time)
 		/* nothing to expire: a gap of weeks takes no time */
 		if (second - h->seconds > 1 && !engine__flows(h->kernel, NULL))
 			h->seconds = second - 1;
-		engine__set_time(h->kernel, ++h->seconds * PPING_NS_PER_SEC);
+		set_kernel_time(h, ++h->seconds * PPING_NS_PER_SEC);
 		CHECK(engine__clean(h->kernel, 65536) >= 0);
 	}
 }
@@ -180,7 +192,7 @@ static void feed(struct hosts *h, struct engine_frame f)
 		clean_user(h, f.time_ns);
 		compare_events(h, true);
 	}
-	engine__set_time(h->kernel, f.time_ns - h->begin);
+	set_kernel_time(h, f.time_ns - h->begin);
 	if (f.verdict != ENGINE_FRAME_UNKNOWN || run_kernel(h, &f)) {
 		clean_user(h, f.time_ns);
 	} else {
@@ -219,6 +231,7 @@ static const struct pping_config configs[] = {
 	  .rtt_rate = 3 << 15,
 	  .use_srtt = 1,
 	  .include_syn = 1 },
+	{ .track_tcp = 1, .track_icmp = 1, .include_local = 1, .pressure_limit = 1 },
 };
 
 static void replay_file(const char *path, const char *name, const struct pping_config *usual)

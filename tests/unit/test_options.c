@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -85,7 +86,7 @@ static bool is_one_line(const char *text)
 
 #define DEFAULT_I "-i", "eth0"
 
-/* Every field that isn't as after "pping -i eth0", as "name=value ...". */
+/* Every field that isn't as after "pping -i eth0", as "name=value ..."; read_path leaves the interface out. */
 static const char *differences(const struct options *o)
 {
 	static char text[1024];
@@ -113,8 +114,19 @@ static const char *differences(const struct options *o)
 	};
 
 	text[0] = '\0';
-	if (strcmp(o->interface, "eth0"))
+	if (!o->interface)
+		options_print__append(text, sizeof(text), " read_path=%s", o->read_path);
+	else if (strcmp(o->interface, "eth0") || o->read_path)
 		options_print__append(text, sizeof(text), " interface=%s", o->interface);
+	if (o->filter)
+		options_print__append(text, sizeof(text), " filter=%s", o->filter);
+	for (uint32_t i = 0; i < o->locals; i++) {
+		char address[INET6_ADDRSTRLEN];
+
+		inet_ntop(AF_INET6, o->local[i].addr.b, address, sizeof(address));
+		options_print__append(text, sizeof(text), " local=%s/%u", address,
+				      o->local[i].bits);
+	}
 	if (o->write_path)
 		options_print__append(text, sizeof(text), " write_path=%s", o->write_path);
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
@@ -136,6 +148,20 @@ static const struct {
 	{ { "-i", "123456789012345" }, "interface=123456789012345" },
 	{ { "-i", "eth0.5@x" }, "interface=eth0.5@x" },
 	{ { "-i", "--help" }, "interface=--help" },
+
+	{ { "--read", "x.pcap" }, "read_path=x.pcap" },
+	{ { "--read=-" }, "read_path=-" },
+	{ { "--rea", "a", "--read", "b", "-r", "0" }, "read_path=b rate_limit_ns=0" },
+	{ { "--read", "x", "--filter", "tcp port 80" }, "read_path=x filter=tcp port 80" },
+	{ { "--read", "x", "-lsTCqF", "json", "-R1", "-tmin", "-wf", "--counters" },
+	  "read_path=x write_path=f rtt_rate=65536 format=1 track_icmp=1 include_local=1 "
+	  "include_syn=1 counters=1 quiet=1" },
+	{ { "--read", "x", "--max-flows", "2000" }, "read_path=x max_flows=2000" },
+	{ { "--read", "x", "--local", "192.0.2.1" }, "read_path=x local=::ffff:192.0.2.1/128" },
+	{ { "--read", "x", "--local=10.0.0.0/8", "--local=2001:db8::/33", "--local=0.0.0.0/0" },
+	  "read_path=x local=::ffff:10.0.0.0/104 local=2001:db8::/33 local=::ffff:0.0.0.0/96" },
+	{ { "--read", "x", "--local", "::/0", "--local", "fe80::1" },
+	  "read_path=x local=::/0 local=fe80::1/128" },
 
 	{ { DEFAULT_I, "-r", "0" }, "rate_limit_ns=0" },
 	{ { DEFAULT_I, "-r", "0.000" }, "rate_limit_ns=0" },
@@ -242,6 +268,32 @@ static const struct {
 	{ { "-i", "a", "-i", "b" }, { "only one -i for now", "\"b\"" } },
 	{ { "-i", "a", "--interface=a" }, { "only one -i for now" } },
 	{ { "-i" }, { "--interface needs an argument; give the name of an interface" } },
+
+	{ { "--read", "" }, { "--read: \"\" is empty; give the name of a file" } },
+	{ { "--read" }, { "--read needs an argument; give the name of a file" } },
+	{ { "--read", "x", "-i", "a" }, { "--read conflicts with --interface; leave one out" } },
+	{ { "--read", "x", "-I", "tc" },
+	  { "--ingress-hook conflicts with --read: it is for int" } },
+	{ { "--read", "x", "-x", "native" }, { "--xdp-mode conflicts with --read" } },
+	{ { "--read", "x", "-c", "1" }, { "--cleanup-interval conflicts with --read" } },
+	{ { "--read", "x", "--debug-cleanup" }, { "--debug-cleanup conflicts with --read" } },
+	{ { "--read", "x", "--event-buffer", "64" }, { "--event-buffer conflicts with --read" } },
+	{ { "--read", "x", "--exit-on-removal" }, { "--exit-on-removal conflicts with --read" } },
+	{ { DEFAULT_I, "--filter", "tcp" }, { "--filter conflicts with --interface", "captures" } },
+	{ { DEFAULT_I, "--local", "::1" },
+	  { "--local conflicts with --interface: it is for cap" } },
+	{ { "--read", "x", "--filter", "" }, { "--filter: \"\" is empty; give an expression" } },
+	{ { "--read", "x", "--local", "" },
+	  { "--local: \"\" is not an address; give an address" } },
+	{ { "--read", "x", "--local", "host" }, { "\"host\" is not an address" } },
+	{ { "--read", "x", "--local", "1.2.3" }, { "\"1.2.3\" is not an address" } },
+	{ { "--read", "x", "--local", "1.2.3.4/" }, { "has no length that its kind of address" } },
+	{ { "--read", "x", "--local", "1.2.3.4/33" }, { "has no length that its kind" } },
+	{ { "--read", "x", "--local", "1.2.3.4/+8" }, { "has no length that its kind" } },
+	{ { "--read", "x", "--local", "1.2.3.4/8x" }, { "has no length that its kind" } },
+	{ { "--read", "x", "--local", "::/129" }, { "has no length that its kind" } },
+	{ { "--read", "x", "--local", "10.1.0.0/8" }, { "\"10.1.0.0/8\" has bits behind its l" } },
+	{ { "--read", "x", "--local", "2001:db8::1/64" }, { "has bits behind its length" } },
 
 	{ { DEFAULT_I, "-r", "nan" }, { "pping: --rate-limit: \"nan\" is not a number; " RATE } },
 	{ { DEFAULT_I, "-r", "" }, { "--rate-limit: \"\" is not a number; " RATE } },

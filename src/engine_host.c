@@ -1,0 +1,498 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "engine_host.h"
+
+/* What the engine calls its constant configuration. */
+static struct pping_config config;
+
+#include "engine/seam.h"
+
+#define NONE UINT32_MAX
+
+/* One entry is four cache lines, and a packet of a bulk flow reads two of them. */
+struct entry {
+	struct pping_flow_key key;
+	uint32_t next; /* in its chain, or in the list of free ones */
+	uint8_t used;
+	uint8_t referenced; /* looked up since the hand last passed */
+	uint8_t reserved[10];
+	struct pping_flow flow;
+};
+_Static_assert(sizeof(struct entry) == 256, "whole cache lines");
+
+/*
+ * Hashed chains through an array of fixed size. When that is full the entry that
+ * was not looked up for longest, or nearly so, gives way (second chance): like
+ * the kernel's LRU map, which also gives each entry one bit, it gives up idle
+ * and one-packet flows first.
+ */
+struct table {
+	struct entry *entries;
+	uint32_t *chains;
+	uint32_t max; /* entries */
+	uint32_t mask; /* chains - 1 */
+	uint32_t touched; /* entries from here on were never used */
+	uint32_t free; /* first of the list */
+	uint32_t hand;
+	uint32_t present;
+	uint64_t seed[2]; /* nobody can aim at one chain */
+};
+
+struct expired {
+	struct pping_flow_key key;
+	uint32_t index;
+};
+
+struct engine_host {
+	struct table flows;
+	struct pping_spill_bucket *spill;
+	__u32 *door;
+	struct pping_pressure pressure;
+	struct expired *expired; /* room for a pass over all flows */
+	struct pping_counters counters;
+	struct engine_host_settings set;
+	bool begun;
+	uint64_t now; /* the engine's clock: from TIME_BEGIN on */
+	uint64_t base; /* the frames' clock minus that, modulo 2^64 */
+	uint64_t next_second; /* on the engine's clock */
+	uint32_t epoch;
+	int err; /* of the event handler */
+};
+
+/*
+ * The engine packs times into as few as 56 bits of 16 ns, enough for 36 years
+ * from its clock's zero. Never 0, which is "no time" in the spill table.
+ */
+#define TIME_BEGIN PPING_NS_PER_SEC
+
+/* --- the flow table --------------------------------------------------------------- */
+
+static uint32_t table_chain(const struct table *t, const struct pping_flow_key *key)
+{
+	uint64_t x = (key->a ^ t->seed[0]) * 0x9e3779b97f4a7c15ULL;
+
+	x = (x ^ x >> 32 ^ key->b ^ t->seed[1]) * 0xd6e8feb86659fd93ULL;
+	return x >> 32 & t->mask;
+}
+
+static bool same_key(const struct pping_flow_key *x, const struct pping_flow_key *y)
+{
+	return x->a == y->a && x->b == y->b;
+}
+
+static struct entry *table_find(struct table *t, const struct pping_flow_key *key)
+{
+	for (uint32_t i = t->chains[table_chain(t, key)]; i != NONE; i = t->entries[i].next)
+		if (same_key(&t->entries[i].key, key))
+			return &t->entries[i];
+	return NULL;
+}
+
+static int table_delete(struct table *t, const struct pping_flow_key *key)
+{
+	uint32_t *link = &t->chains[table_chain(t, key)];
+
+	while (*link != NONE) {
+		uint32_t i = *link;
+		struct entry *e = &t->entries[i];
+
+		if (same_key(&e->key, key)) {
+			*link = e->next;
+			e->used = 0;
+			e->next = t->free;
+			t->free = i;
+			t->present--;
+			return 0;
+		}
+		link = &e->next;
+	}
+	return -ENOENT;
+}
+
+static void table_evict(struct table *t)
+{
+	for (;;) {
+		struct entry *e = &t->entries[t->hand];
+
+		t->hand = t->hand + 1 == t->max ? 0 : t->hand + 1;
+		if (!e->used)
+			continue;
+		if (!e->referenced) {
+			table_delete(t, &e->key);
+			return;
+		}
+		e->referenced = 0;
+	}
+}
+
+/* The index of an entry to use. */
+static uint32_t table_take(struct table *t)
+{
+	uint32_t i;
+
+	if (t->free == NONE && t->touched < t->max)
+		return t->touched++;
+	if (t->free == NONE)
+		table_evict(t);
+	i = t->free;
+	t->free = t->entries[i].next;
+	return i;
+}
+
+static struct entry *table_add(struct table *t, const struct pping_flow_key *key,
+			       const struct pping_flow *flow)
+{
+	uint32_t i = table_take(t);
+	uint32_t *chain = &t->chains[table_chain(t, key)];
+	struct entry *e = &t->entries[i];
+
+	e->key = *key;
+	e->flow = *flow;
+	e->used = 1;
+	e->referenced = 0;
+	e->next = *chain;
+	*chain = i;
+	t->present++;
+	return e;
+}
+
+static int table_init(struct table *t, uint32_t max)
+{
+	size_t chains = 1;
+
+	while (chains < max)
+		chains <<= 1;
+	t->max = max;
+	t->mask = chains - 1;
+	t->free = NONE;
+	t->entries = aligned_alloc(64, max * sizeof(*t->entries));
+	t->chains = malloc(chains * sizeof(*t->chains));
+	if (!t->entries || !t->chains)
+		return -ENOMEM;
+	memset(t->chains, 0xff, chains * sizeof(*t->chains)); /* NONE */
+	/* without randomness only a capture made to fill one chain is slower */
+	if (getrandom(t->seed, sizeof(t->seed), GRND_NONBLOCK) != sizeof(t->seed))
+		t->seed[0] = (uintptr_t)t->entries;
+	return 0;
+}
+
+/* --- the seam ----------------------------------------------------------------------- */
+
+struct host {
+	struct engine_host *engine;
+	const struct engine_frame *frame;
+};
+
+static __always_inline __u64 host__now(struct host *h)
+{
+	return h->engine->now;
+}
+
+static __always_inline __u32 host__epoch(struct host *h)
+{
+	return h->engine->epoch;
+}
+
+static __always_inline int host__read(struct host *h, __u32 off, void *to, __u32 len)
+{
+	const struct engine_frame *f = h->frame;
+
+	if (off > f->captured || len > f->captured - off)
+		return -EFAULT;
+	memcpy(to, (const __u8 *)f->data + off, len);
+	return 0;
+}
+
+static __always_inline __u32 host__frame_length(struct host *h)
+{
+	return h->frame->length;
+}
+
+static __always_inline struct pping_flow *host__flow_find(struct host *h,
+							  const struct pping_flow_key *key)
+{
+	struct entry *e = table_find(&h->engine->flows, key);
+
+	if (!e)
+		return NULL;
+	e->referenced = 1;
+	return &e->flow;
+}
+
+static __always_inline struct pping_flow *
+host__flow_create(struct host *h, const struct pping_flow_key *key, const struct pping_flow *init)
+{
+	struct entry *e = table_find(&h->engine->flows, key);
+
+	if (!e) {
+		e = table_add(&h->engine->flows, key, init);
+		h->engine->counters.n[PPING_COUNT_FLOWS_CREATED]++;
+	}
+	return &e->flow;
+}
+
+static __always_inline int host__flow_delete(struct host *h, const struct pping_flow_key *key)
+{
+	return table_delete(&h->engine->flows, key);
+}
+
+static __always_inline __u32 *host__door(struct host *h, __u32 index)
+{
+	return &h->engine->door[index];
+}
+
+static __always_inline struct pping_pressure *host__pressure(struct host *h)
+{
+	return &h->engine->pressure;
+}
+
+static __always_inline struct pping_spill_bucket *host__spill_bucket(struct host *h, __u32 index)
+{
+	return &h->engine->spill[index];
+}
+
+static bool in_prefix(const union pping_addr *addr, const struct option_prefix *prefix)
+{
+	unsigned int bytes = prefix->bits / 8, rest = prefix->bits % 8;
+
+	if (memcmp(addr->b, prefix->addr.b, bytes))
+		return false;
+	return !rest || !((addr->b[bytes] ^ prefix->addr.b[bytes]) >> (8 - rest));
+}
+
+static __always_inline int host__is_local(struct host *h, const union pping_addr *addr)
+{
+	for (size_t i = 0; i < h->engine->set.locals; i++)
+		if (in_prefix(addr, &h->engine->set.local[i]))
+			return 1;
+	return 0;
+}
+
+static __always_inline __u32 host__local_generation(struct host *h)
+{
+	return 1;
+}
+
+static __always_inline int host__way(struct host *h)
+{
+	return h->frame->way;
+}
+
+static __always_inline void host__count(struct host *h, enum pping_counter counter)
+{
+	h->engine->counters.n[counter]++;
+}
+
+static void hand_over(struct engine_host *e, struct pping_event *event)
+{
+	int err;
+
+	event->timestamp += e->base;
+	err = e->set.event(e->set.ctx, event);
+	if (err && !e->err)
+		e->err = err;
+}
+
+static __always_inline void host__emit(struct host *h, struct pping_event *event)
+{
+	host__count(h, PPING_COUNT_EVENTS_EMITTED);
+	hand_over(h->engine, event);
+}
+
+#include "engine/packet.h"
+
+static __always_inline int host__timestamps(const struct packet_options *options, __u32 len,
+					    __u32 *tsval, __u32 *tsecr)
+{
+	return packet_options_timestamps(options, len, tsval, tsecr);
+}
+
+#include "engine/match.h"
+
+/* --- time and cleaning ---------------------------------------------------------------- */
+
+static int compare_expired(const void *a, const void *b)
+{
+	const struct pping_flow_key *x = a, *y = b;
+
+	if (x->a != y->a)
+		return x->a < y->a ? -1 : 1;
+	return x->b < y->b ? -1 : x->b > y->b;
+}
+
+/* Removes the entry of an expired flow, and announces it if it was open: as pping_clean() does. */
+static void expire(struct engine_host *e, const struct expired *expired)
+{
+	const struct pping_flow *f = &e->flows.entries[expired->index].flow;
+	struct pping_event event = { .timestamp = e->now };
+	uint32_t state = f->state;
+
+	if ((state & (PPING_STATE_REPLIED | PPING_STATE_CLOSED)) == PPING_STATE_REPLIED) {
+		flow_describe(f, &event, PPING_FLOW_CLOSING, PPING_REASON_TIMEOUT,
+			      PPING_TRIGGER_GC);
+		hand_over(e, &event);
+	}
+	table_delete(&e->flows, &expired->key);
+	e->counters.n[PPING_COUNT_FLOWS_REMOVED]++;
+	if (state & PPING_STATE_CLOSED)
+		return;
+	e->counters.n[state & PPING_STATE_REPLIED ? PPING_COUNT_FLOWS_TIMED_OUT
+						  : PPING_COUNT_FLOWS_UNANSWERED]++;
+}
+
+static void clean(struct engine_host *e)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < e->flows.touched; i++) {
+		const struct entry *entry = &e->flows.entries[i];
+
+		if (!entry->used || !flow_expired(&entry->flow, e->epoch))
+			continue;
+		e->expired[n].key = entry->key;
+		e->expired[n++].index = i;
+	}
+	qsort(e->expired, n, sizeof(*e->expired), compare_expired);
+	for (size_t i = 0; i < n; i++)
+		expire(e, &e->expired[i]);
+}
+
+/*
+ * While there is no flow, the engine's clock stands still: a gap costs no time,
+ * and 36 years last longer. It goes on far enough that no stamp is answered from
+ * before the gap.
+ */
+static void skip_gap(struct engine_host *e, uint64_t time)
+{
+	uint64_t gap = time - e->next_second;
+
+	if (gap > PPING_MAX_RTT_NS)
+		e->base += (gap - PPING_MAX_RTT_NS) / PPING_NS_PER_SEC * PPING_NS_PER_SEC;
+}
+
+static void advance(struct engine_host *e, uint64_t frame_time)
+{
+	if (!e->begun) {
+		e->begun = true;
+		e->now = TIME_BEGIN;
+		e->base = frame_time - TIME_BEGIN;
+		e->next_second = TIME_BEGIN + PPING_NS_PER_SEC;
+		e->epoch = 1;
+	}
+	/* behind the clock: wraps to a time far ahead */
+	if (frame_time - e->base - e->now > INT64_MAX)
+		return;
+	while (frame_time - e->base >= e->next_second) {
+		if (!e->flows.present)
+			skip_gap(e, frame_time - e->base);
+		e->now = e->next_second;
+		e->next_second += PPING_NS_PER_SEC;
+		e->epoch++;
+		clean(e);
+	}
+	e->now = frame_time - e->base;
+}
+
+/* --- a frame --------------------------------------------------------------------------- */
+
+int engine_host__packet(struct engine_host *e, const struct engine_frame *frame)
+{
+	struct host h = { .engine = e, .frame = frame };
+	struct packet p = { .segments = 1 };
+	int verdict = frame->verdict;
+
+	advance(e, frame->time_ns);
+	config.l3_device = frame->l3;
+	if (verdict == ENGINE_FRAME_UNKNOWN)
+		verdict = packet_parse_fast(frame->data,
+					    (const uint8_t *)frame->data + frame->captured, &p);
+	if (verdict == PACKET_SLOW)
+		verdict = packet_parse_slow(&h, &p);
+	e->counters.n[verdict]++;
+	if (match_wants(verdict, &p))
+		match_packet(&h, &p);
+	return e->err;
+}
+
+/* --- begin and end ------------------------------------------------------------------------ */
+
+static struct engine_host *the_engine;
+
+/* Constants, so that a file read twice gives the same bytes: the spill table's places depend on them. */
+static void set_keys(void)
+{
+	uint64_t x = 0;
+
+	for (int i = 0; i < 20; i++) {
+		x += 0x9e3779b97f4a7c15ULL;
+		config.nh_key[i / 10][i % 10] = (x ^ x >> 30) * 0xbf58476d1ce4e5b9ULL >> 32;
+	}
+	config.spill_seed[0] = 0x2545f4914f6cdd1dULL;
+	config.spill_seed[1] = 0x9fb21c651e98df25ULL;
+	config.spill_seed[2] = 0xd6e8feb86659fd93ULL;
+}
+
+int engine_host__new(struct engine_host **engine, const struct engine_host_settings *settings)
+{
+	struct engine_host *e;
+
+	if (the_engine)
+		return -EBUSY;
+	e = calloc(1, sizeof(*e));
+	if (!e)
+		return -ENOMEM;
+	e->set = *settings;
+	e->spill = calloc(PPING_SPILL_BUCKETS, sizeof(*e->spill));
+	e->expired = calloc(settings->max_flows, sizeof(*e->expired));
+	e->door = calloc(PPING_DOOR_SLOTS, sizeof(*e->door));
+	if (table_init(&e->flows, settings->max_flows) || !e->spill || !e->expired || !e->door) {
+		engine_host__free(e);
+		return -ENOMEM;
+	}
+	config = settings->config;
+	config.test_clock = 0;
+	set_keys();
+	the_engine = *engine = e;
+	return 0;
+}
+
+void engine_host__free(struct engine_host *e)
+{
+	if (!e)
+		return;
+	if (the_engine == e)
+		the_engine = NULL;
+	free(e->flows.entries);
+	free(e->flows.chains);
+	free(e->expired);
+	free(e->spill);
+	free(e->door);
+	free(e);
+}
+
+const struct pping_counters *engine_host__counters(const struct engine_host *e)
+{
+	return &e->counters;
+}
+
+void engine_host__flows(const struct engine_host *e, uint64_t *present, uint64_t *replied)
+{
+	*present = e->flows.present;
+	*replied = 0;
+	for (uint32_t i = 0; i < e->flows.touched; i++) {
+		const struct entry *entry = &e->flows.entries[i];
+
+		*replied += entry->used && entry->flow.state & PPING_STATE_REPLIED;
+	}
+}
+
+const struct pping_config *engine_host__config(const struct engine_host *e)
+{
+	(void)e;
+	return &config;
+}
