@@ -239,8 +239,13 @@ static inline int engine_load(struct engine *e)
 static inline int engine_connect(struct engine *e)
 {
 	union bpf_iter_link_info info = { .map.map_fd = bpf_map__fd(e->skel->maps.flows) };
-	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &info, .link_info_len = sizeof(info));
+	struct bpf_iter_attach_opts opts;
 
+	/* padding and all, which LIBBPF_OPTS() may leave */
+	memset(&opts, 0, sizeof(opts));
+	opts.sz = sizeof(opts);
+	opts.link_info = &info;
+	opts.link_info_len = sizeof(info);
 	e->buffer = perf_buffer__new(bpf_map__fd(e->skel->maps.events), 64, engine_take_sample,
 				     NULL, e, NULL);
 	if (!e->buffer)
@@ -348,10 +353,16 @@ static inline int engine_test_run(const struct engine *e, enum hook hook, const 
 	struct __sk_buff skb = { .gso_segs = f->gso_segs, .gso_size = f->gso_segs ? 1000 : 0 };
 	struct xdp_md xdp = { .data_end = hook == XDP_SPLIT && f->len > 14 ? 14 : f->len };
 	bool tc = hook == TC_EGRESS || hook == TC_INGRESS;
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = f->b, .data_size_in = f->len,
-		    .data_out = out, .data_size_out = out ? FRAME_MAX : 0, .repeat = repeat);
+	struct bpf_test_run_opts opts;
 	int err;
 
+	memset(&opts, 0, sizeof(opts));
+	opts.sz = sizeof(opts);
+	opts.data_in = f->b;
+	opts.data_size_in = f->len;
+	opts.data_out = out;
+	opts.data_size_out = out ? FRAME_MAX : 0;
+	opts.repeat = repeat;
 	if (tc && f->gso_segs) {
 		opts.ctx_in = &skb;
 		opts.ctx_size_in = sizeof(skb);

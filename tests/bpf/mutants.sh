@@ -75,11 +75,11 @@ mutant() {
     local name=$1 program=$2 cases=$3 tree=$work/$1
     [[ $name =~ $pattern ]] || return
     shift 3
-    mkdir "$tree" && cp -r "${sources[@]}" "$tree" || exit 1
+    mkdir "$tree" && cp -r "${sources[@]/#/$work/base/}" "$tree" || exit 1
     while [ $# -gt 0 ]; do
         sed -i "$2" "$tree/$1"
-        if cmp -s "$1" "$tree/$1"; then
-            echo "not ok $name: $1 has changed, nothing to replace" >>"$work/verdicts"
+        if cmp -s "$work/base/$1" "$tree/$1"; then
+            echo "not ok $name: nothing to replace in $1" >>"$work/verdicts"
             return
         fi
         shift 2
@@ -142,8 +142,8 @@ mutant pure_acks_do_not_show match 'pure_ack|first_ack' \
     $match '/^static __noinline void match_stamp/,/^}/s/dir &= 1;/dir \&= 1; if (!match_is_stampable(p)) return;/'
 mutant mid_stream_does_not_wait match 'mid_stream' \
     $match 's/if (!shown && p->protocol == IPPROTO_TCP && !(p->flags & PACKET_SYN))/if (0)/'
-mutant mid_stream_waits_after_a_handshake match 'handshake|first_ack' \
-    $match 's/^\tif (!match_is_stampable(p))$/\tif (!match_is_stampable(p) || (p->protocol == 6 \&\& p->echo - f->shown[!dir] == 0))/'
+mutant handshake_does_not_show match 'handshake' \
+    $match '/^static __noinline void match_stamp/,/^}/s/dir &= 1;/dir \&= 1; if (p->flags \& PACKET_SYN) return;/'
 mutant older_tsvals_are_stamped match 'tsval' \
     $match 's/if (shown && !flow_id_newer(f->protocol, p->id, shown))/if (0)/'
 mutant serial_arithmetic_by_greater match 'wraps' \
@@ -151,7 +151,7 @@ mutant serial_arithmetic_by_greater match 'wraps' \
 mutant echo_arithmetic_by_greater match 'wraps' \
     $flow 's/return (__s16)(id - than) > 0;.*/return id > than;/'
 mutant syn_is_stamped match 'syn' $match 's/(config.include_syn && p->flags & PACKET_SYN)/p->flags \& PACKET_SYN/'
-mutant syn_is_not_stamped match 'syn' $match 's/(config.include_syn && p->flags & PACKET_SYN)/0/'
+mutant syn_is_not_stamped match 'syn' $match 's/(config.include_syn && p->flags & PACKET_SYN)/(config.counters \&\& p->flags \& PACKET_SYN)/'
 mutant local_asks_for_the_source match 'local|host' $match 's/&f->dir\[!dir\].addr))/\&f->dir[dir].addr))/'
 mutant local_egress_is_left_out match 'local' $match 's/ && host__way(h) != PPING_MATCH_EGRESS//' \
     $match 's/&f->dir\[!dir\].addr))/\&f->dir[0].addr))/'
@@ -167,6 +167,9 @@ mutant fault_5_two_rtts_spilled match 'fault_5' \
 mutant tsecr_without_ack match 'tsecr' $packet 's/if (p->flags & PACKET_ACK)/if (1)/'
 mutant tsecr_never_shown match 'tsecr' \
     $match 's/if (!shown || flow_id_newer(f->protocol, p->echo, shown))/if (!shown)/'
+mutant stored_times_wrap_around match 'no_rtt' $match 's/^\t\tmatch_sweep(h, f, gap);/\t\t;/'
+mutant old_slots_seem_young match 'no_rtt' $match 's/ || age < young))/))/'
+mutant echo_sequence_finds_the_lost_one match 'echo' $match 's/if (word >> 32 == id)$/if (0)/'
 mutant acks_in_order_only match 'out_of_order' \
     $match '/^static __noinline void match_answer/,/^}/s/rtt = match_take/if (answered \&\& flow_id_newer(f->protocol, answered, p->echo)) return; rtt = match_take/'
 mutant any_rtt_is_one match 'rtt_of' $match 's/if (rtt && rtt <= PPING_MAX_RTT_NS)/if (rtt)/'
@@ -188,16 +191,18 @@ mutant addresses_do_not_order match 'data_is|ping' $flow 's/__u32 dir = s != d ?
 mutant ping_oneself_is_one_way match 'oneself' $flow 's/return !(p->flags & PACKET_ID) && p->protocol != IPPROTO_TCP;/return 0;/'
 
 # --- sampling
-mutant rounds_give_all_their_samples match 'sample' \
-    $match '/^static __always_inline.* match_end_round/,/^}/s/__sync_val_compare_and_swap(&d->slot\[i\], word, 0);/;/'
+mutant rounds_give_all_their_samples match 'sample|round' \
+    $match '/^static __always_inline.* match_claim_round/,/^}/s/__sync_val_compare_and_swap(&d->slot\[i\], word, 0);/;/' \
+    $match '/^static __always_inline.* match_claim_round/,/^}/s/return 0;/return 1;/'
+mutant rounds_told_apart_by_number_alone match 'sample' \
+    $match 's/return distance < near;/return 1;/' \
+    $match 's/(__s32)(stamped - (__u32)(round >> MATCH_ROUND_TIME_SHIFT)) < 0)/0)/'
 mutant rounds_go_on_after_their_sample match 'sample|round' $match 's/round & MATCH_ROUND_DONE || //'
 mutant one_identifier_a_round match 'sample|delayed' \
     $match 's/(round & MATCH_ROUND_STAMPS) >= PPING_SLOTS/1/'
-mutant five_identifiers_a_round match 'sample' \
-    $match 's/(round & MATCH_ROUND_STAMPS) >= PPING_SLOTS/(round \& MATCH_ROUND_STAMPS) > PPING_SLOTS/'
 mutant intervals_a_little_longer match 'sample' $match 's/>= interval >> PPING_TIME_SHIFT/> interval >> PPING_TIME_SHIFT/'
 mutant limited_identifiers_stamped_later match 'later' \
-    $match '/^static __always_inline void match_remember/,/^}/s/if (admission == MATCH_SKIP)/if (admission == MATCH_SKIP) f->shown[dir \& 1] = PPING_VALID | (id - 1); if (admission == MATCH_SKIP)/'
+    $match '/^static __always_inline void match_remember/,/^}/s/if (admission == MATCH_SKIP)/if (admission == MATCH_SKIP) __sync_val_compare_and_swap(\&f->shown[dir \& 1], PPING_VALID | id, PPING_VALID | (id - 1)); if (admission == MATCH_SKIP)/'
 mutant rtt_rate_of_the_other match 'rtt_rate' $match 's/rtt = config.use_srtt ?/rtt = !config.use_srtt ?/'
 mutant rtt_rate_overflows match 'rtt_rate' \
     $match 's/(rtt >> PPING_TIME_SHIFT) \* config.rtt_rate >> (PPING_RATE_SHIFT - PPING_TIME_SHIFT)/rtt * config.rtt_rate >> PPING_RATE_SHIFT/'
@@ -243,7 +248,8 @@ mutant fault_3_only_stamped_packets_refresh clean 'fault_3' \
     $match '/^static __always_inline void match_packet/,/^}/s/f->epoch = epoch;/;/' \
     $match '/^static __always_inline void match_remember/,/^}/s/slot = match_free_slot/f->epoch = host__epoch(h); slot = match_free_slot/'
 mutant fault_3_only_the_openers_packets_refresh clean 'fault_3' \
-    $match 's/if (f->epoch != epoch && /if (f->epoch != epoch \&\& dir == flow_opener(f) \&\& /'
+    $match '/^static __always_inline void match_packet/,/^}/s/f->epoch = epoch;/if (dir == flow_opener(f)) f->epoch = epoch;/'
+mutant fault_3_timestamps_declined clean 'fault_3' $match 's/if (flow_declines_timestamps(f, p))/if (0)/'
 mutant unanswered_are_announced clean 'each_kind|silently' \
     $kern 's/(state & (PPING_STATE_REPLIED | PPING_STATE_CLOSED)) == PPING_STATE_REPLIED &&/1 \&\&/'
 mutant deleted_though_not_announced clean 'pieces|size' \
@@ -257,6 +263,8 @@ mutant fault_5_race_for_an_answer race 'fault_5' \
 mutant race_for_an_identifier race 'fault_5|one_round' \
     $match 's/if (__sync_val_compare_and_swap(&f->shown\[dir\], shown, PPING_VALID | p->id) != shown)/f->shown[dir] = PPING_VALID | p->id; if (0)/' \
     $match 's/if (__sync_val_compare_and_swap(&d->slot\[slot\], word, match_word(id, now)) != word)/d->slot[slot] = match_word(id, now); if (0)/'
+mutant race_for_a_round race 'one_sample' \
+    $match 's/if (round & MATCH_ROUND_DONE)$/if (0)/'
 mutant race_for_the_announcement race 'once' \
     $flow 's/return __sync_fetch_and_or(&f->state, bits);/__u32 before = f->state; f->state = before | bits; return before;/'
 mutant fault_6_existing_flow_is_a_failure race 'fault_6' \

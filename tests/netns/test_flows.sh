@@ -79,9 +79,10 @@ wait_attached r r0 >/dev/null || cat "$LAB_TMP/events.err"
 for family in 4 6; do
     for scenario in client_closes_first server_closes_first client_resets server_resets \
         refused never_answered half_close simultaneous_close reused_after_rst \
-        reused_after_fin reused_while_open reused_while_half_closed; do
+        reused_after_fin reused_while_open; do
         case_run flow_${scenario}_ipv$family life $family $scenario
     done
+    case_run fault_7_reused_while_half_closed_ipv$family life $family reused_while_half_closed
     case_run flow_without_timestamps_ipv$family no_timestamps $family
     case_run flow_mid_stream_ipv$family late $family mid_stream
     case_run flow_mid_stream_server_first_ipv$family late $family mid_stream_server_first

@@ -479,6 +479,36 @@ reopened() {
     referee compare --pcap "$pcap" --jsonl "$LAB_TMP/all" --min-samples 15000 --min-matched 99.9
 }
 
+# Started and ended under full load: the buffer is open before the programs attach, and
+# what they handed over is printed before it ends.
+first_and_last_events() {
+    local loader stopped
+    rm -f "$JSONL"
+    (iperf_load 4 20 4) &
+    loader=$!
+    # shellcheck disable=SC2016 # for the inner shell
+    lab_until 5 lab_in c sh -c '[ "$(ss -Htn "dport = 5201" | grep -c ESTAB)" -ge 21 ]'
+    sleep 0.5
+    pping_start r r0 "$OUT" -r 0 -F jsonl -w "$JSONL"
+    sleep 1
+    stopped=$(date +%s%N)
+    pping_stop
+    kill "$loader" 2>/dev/null || true
+    wait "$loader" || true
+    "$PYTHON" - "$JSONL" "$OUT.err" "$stopped" <<'END'
+import json, re, sys
+rows = [json.loads(line) for line in open(sys.argv[1])]
+summary = open(sys.argv[2]).read()
+handed = int(re.search(r"(\d+) handed over", summary)[1])
+opened = sum(r.get("flow_event") == "opening" for r in rows)
+rtts = sum("rtt" in r for r in rows)
+late = (rows[-1]["timestamp"] - int(sys.argv[3])) / 1e6
+print(f"{opened} openings, {rtts} RTTs, {len(rows)} lines of {handed}, the last at {late:+.1f} ms")
+assert opened >= 20 and rtts > 4000 and len(rows) == handed and late > -10
+assert int(re.search(r"RTTs +(\d+)", summary)[1]) == rtts
+END
+}
+
 # The reader of our output stops, then goes on: what was lost is said, to the very event,
 # and measuring goes on.
 stopped_reader() {
@@ -517,13 +547,13 @@ assert len(rows) - last > 1000' "$JSONL"
 }
 
 lab_up || exit 1
-case_run help_as_nobody_from_anywhere help_anywhere
-case_run unknown_interface unknown_interface
+case_run fault_13_help_as_nobody_from_anywhere help_anywhere
+case_run fault_11_unknown_interface_fails unknown_interface
 case_run no_privileges_names_them no_privileges
 case_run no_privilege_bpf one_privilege_missing bpf
 case_run no_privilege_net_admin one_privilege_missing net_admin
 case_run no_privilege_perfmon one_privilege_missing perfmon
-case_run three_privileges_are_enough few_privileges
+case_run fault_13_three_privileges_are_enough few_privileges
 case_run unwritable_file unwritable
 case_run interface_down_at_start down_at_start
 case_run interface_recreated_tc recreated
@@ -534,10 +564,10 @@ case_run interface_exit_on_removal exit_on_removal
 case_run interface_away_at_the_end stopped_while_away
 case_run output_dev_full dev_full
 case_run output_full_disk full_disk
-case_run output_closed_pipe closed_pipe
+case_run fault_11_closed_pipe closed_pipe
 case_run signal_ctrl_c_twice ctrl_c_twice
 case_run signal_term terminated
-case_run signal_ctrl_z_and_fg ctrl_z_and_fg
+case_run fault_11_ctrl_z_and_fg ctrl_z_and_fg
 case_run signal_storm signal_storm
 case_run killed_leaves_nothing_tc killed
 case_run killed_leaves_nothing_xdp killed -I xdp
@@ -550,7 +580,8 @@ case_run others_tc_programs_stay others_tc
 case_run others_tc_programs_stay_clsact eval 'export PPING_NO_TCX=1; others_tc'
 case_run others_xdp_program_stays others_xdp
 case_run two_of_us_at_once two_of_us
-case_run line_within_100_ms prompt_lines
+case_run fault_15_line_within_100_ms prompt_lines
+case_run fault_12_first_and_last_events first_and_last_events
 case_run reopen_loses_no_line reopened
-case_run stopped_reader_counts_losses stopped_reader
+case_run fault_14_losses_are_in_the_data stopped_reader
 lab_end

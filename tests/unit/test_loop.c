@@ -185,7 +185,7 @@ static void test_remove_closed(void)
 	CHECK_INT(loop__add(loop, fds[0], EPOLLIN, remove_other, &a, &a.source), 0);
 	CHECK_INT(loop__add(loop, fds[1], EPOLLIN, remove_other, &b, &b.source), 0);
 	CHECK_INT(run_for(loop, 2 * MS), 0);
-	CHECK_INT(a.calls + b.calls, 1);
+	CHECK(!a.calls || !b.calls);
 	loop__free(loop);
 	close(a.calls ? fds[0] : fds[1]);
 }

@@ -1,0 +1,579 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Runs in the virtual machine that tests/kernels/run boots: one line per check,
+# "ok NAME", "not ok NAME" (what it printed follows, behind "# ") or "skip NAME: why".
+#
+#     namespace c: c0 10.9.9.1, fd09:9::1 ----veth---- namespace s: s0 10.9.9.2, fd09:9::2
+#
+# pping watches a device of c; s0 delays what it sends by 20 ms, so all that c
+# asks of s takes 20 ms and a little.
+
+PPING=/bin/pping
+OTHER=/lib/other_xdp.o
+RUN=/tmp/run
+DELAY_MS=20
+MOST_MS=40 # what a busy emulator may add
+SKIP=77
+CHECK_TIMEOUT=${KERNELS_CHECK_TIMEOUT:-60}
+NS=/run/netns
+LC_ALL=C
+export LC_ALL
+
+# --- the lab -----------------------------------------------------------------
+
+# in_ns NS CMD...: not "ip netns exec", which hides bpffs.
+in_ns() {
+    local ns=$1
+    shift
+    nsenter --net="$NS/$ns" "$@"
+}
+
+need_module() {
+    local module
+    for module; do
+        modprobe "$module" 2>/dev/null || skip "no module $module"
+    done
+}
+
+skip() {
+    echo "$*"
+    exit $SKIP
+}
+
+# addresses C-DEV S-DEV SUBNET: 10.9.SUBNET.0/24 and fd09:SUBNET::/64, and up.
+addresses() {
+    in_ns c ip addr add "10.9.$3.1/24" dev "$1"
+    in_ns s ip addr add "10.9.$3.2/24" dev "$2"
+    in_ns c ip -6 addr add "fd09:$3::1/64" dev "$1" nodad
+    in_ns s ip -6 addr add "fd09:$3::2/64" dev "$2" nodad
+    in_ns c ip link set "$1" up
+    in_ns s ip link set "$2" up
+}
+
+lab_up() {
+    rm -rf "$RUN" && mkdir -p "$RUN"
+    ip netns add c
+    ip netns add s
+    ip link add c0 netns c type veth peer name s0 netns s
+    addresses c0 s0 9
+    in_ns s tc qdisc add dev s0 root netem delay ${DELAY_MS}ms limit 10000
+    in_ns s /bin/traffic serve 5001 >/dev/null 2>&1 &
+    in_ns c timeout 5 ping -q -c 1 10.9.9.2 >/dev/null
+    in_ns c timeout 5 ping -q -c 1 fd09:9::2 >/dev/null
+}
+
+lab_down() {
+    local pid
+    for pid in $(ip netns pids c) $(ip netns pids s) $(pidof traffic); do
+        kill -9 "$pid"
+    done
+    in_ns c timeout 10 xdp-loader unload c0 --all
+    in_ns c bpftool net detach xdp dev c0
+    rm -f /sys/fs/bpf/other
+    ip netns del c
+    ip netns del s
+}
+
+# --- pping -------------------------------------------------------------------
+
+# start NAME [VARIABLE=VALUE] ARG...: in the background, once it monitors.
+start() {
+    local name=$1 i
+    shift
+    # no in_ns here: it would be a shell that gets the signals
+    nsenter --net=$NS/c env --default-signal=INT "$PPING" -r 0 -F jsonl "$@" >"$RUN/$name" 2>"$RUN/$name.err" &
+    LAST=$!
+    for ((i = 0; i < 200; i++)); do
+        grep -q 'is being monitored' "$RUN/$name.err" && return
+        [ -d "/proc/$LAST" ] || break
+        sleep 0.1
+    done
+    cat "$RUN/$name.err"
+    return 1
+}
+
+# stop PID NAME: by SIGINT; it must end in good order, with a summary.
+stop() {
+    kill -INT "$1"
+    wait "$1" || fail "status $?" "$(cat "$RUN/$2.err")"
+    grep -q 'RTTs  *[1-9]' "$RUN/$2.err" || fail "no summary with RTTs" "$(cat "$RUN/$2.err")"
+}
+
+fail() {
+    printf '%s\n' "$@"
+    exit 1
+}
+
+attached_as() {
+    grep "is being monitored ($2)" "$RUN/$1.err" || fail "attached otherwise" "$(cat "$RUN/$1.err")"
+}
+
+# ours_left COUNT: so many of our programs are loaded, after a moment.
+ours_left() {
+    local i count
+    for ((i = 0; i < 50; i++)); do
+        count=$(bpftool prog list | grep -c 'name pping_' || true)
+        [ "$count" = "$1" ] && return
+        sleep 0.1
+    done
+    fail "$count programs of ours, not $1" "$(bpftool prog list)"
+}
+
+# --- traffic and what pping makes of it --------------------------------------
+
+# traffic SUBNET: TCP and ping of both families at a time, about a second.
+traffic() {
+    local pid pids=()
+    in_ns c timeout 10 /bin/traffic ask "10.9.$1.2" 5001 20 10 &
+    pids+=($!)
+    in_ns c timeout 10 /bin/traffic ask "fd09:$1::2" 5001 20 10 &
+    pids+=($!)
+    in_ns c timeout 10 ping -q -c 10 -i 0.05 "10.9.$1.2" >/dev/null &
+    pids+=($!)
+    in_ns c timeout 10 ping -q -c 10 -i 0.05 "fd09:$1::2" >/dev/null &
+    pids+=($!)
+    for pid in "${pids[@]}"; do
+        wait "$pid" || fail "no traffic"
+    done
+    sleep 0.3
+}
+
+# rtts FILE PROTOCOL ADDRESS LEAST-NUMBER: the median is the delay.
+rtts() {
+    grep '"rtt":' "$1" | grep "\"src_ip\":\"$3\"" | grep "\"protocol\":\"$2\"" |
+        sed 's/.*"rtt":\([0-9]*\).*/\1/' | sort -n >"$RUN/sorted"
+    awk -v what="$2 $3" -v least="$4" -v low=$DELAY_MS -v high=$MOST_MS '
+        { ms[NR] = $1 / 1e6 }
+        END {
+            median = ms[int((NR + 1) / 2)]
+            printf "%s: %d RTTs, least %.3f, median %.3f ms\n", what, NR, ms[1], median
+            exit !(NR >= least && ms[1] > low - 1 && median < high)
+        }' "$RUN/sorted"
+}
+
+# measured NAME SUBNET: all four kinds of traffic were.
+measured() {
+    rtts "$RUN/$1" TCP "10.9.$2.2" 10
+    rtts "$RUN/$1" TCP "fd09:$2::2" 10
+    rtts "$RUN/$1" ICMP "10.9.$2.2" 8
+    rtts "$RUN/$1" ICMPv6 "fd09:$2::2" 8
+}
+
+# measure SUBNET ARG...: pping with ARG... sees the subnet's traffic.
+measure() {
+    local subnet=$1
+    shift
+    start pping -TC "$@"
+    traffic "$subnet"
+    stop "$LAST" pping
+    cat "$RUN/pping.err"
+    measured pping "$subnet"
+    ours_left 0
+}
+
+# --- checks: attaching -------------------------------------------------------
+
+has_tcx() {
+    [ "$MAJOR" -gt 6 ] || { [ "$MAJOR" = 6 ] && [ "$MINOR" -ge 6 ]; }
+}
+
+tc_how() {
+    if has_tcx; then echo tcx; else echo clsact; fi
+}
+
+below_floor() {
+    local status=0
+    timeout 60 "$PPING" -i lo >"$RUN/out" 2>&1 || status=$?
+    cat "$RUN/out"
+    [ "$status" = 1 ] && grep -q 'too old: 5.15 or newer is needed' "$RUN/out"
+}
+
+tc_measures() {
+    measure 9 -i c0
+    attached_as pping "$(tc_how)"
+}
+
+tc_clsact_measures() {
+    has_tcx || skip "the kernel has no TCX, so tc_measures was this"
+    export PPING_NO_TCX=1
+    measure 9 -i c0
+    attached_as pping clsact
+    ! in_ns c tc qdisc show dev c0 | grep clsact
+}
+
+xdp_measures() {
+    measure 9 -i c0 -I xdp -x "$1"
+    attached_as pping "xdp $1, $(tc_how)"
+}
+
+sampled_with_all_options() {
+    measure 9 -i c0 --counters -s -l -R 0.5 -t smoothed --debug-cleanup
+    grep -q '"sent_packets":' "$RUN/pping"
+}
+
+# --- checks: links -----------------------------------------------------------
+
+# vlan INNER-DEV OUTER-OFFLOAD ARG...: measured with ARG..., tag in metadata or packet.
+vlan_pair() {
+    need_module 8021q
+    in_ns c ip link add link c0 name c0.5 type vlan id 5
+    in_ns s ip link add link s0 name s0.5 type vlan id 5
+    addresses c0.5 s0.5 5
+}
+
+in_packet() {
+    local feature
+    for feature in tx-vlan-hw-insert rx-vlan-hw-parse tx-vlan-stag-hw-insert rx-vlan-stag-hw-parse; do
+        in_ns c ethtool -K c0 "$feature" off
+        in_ns s ethtool -K s0 "$feature" off
+    done >/dev/null 2>&1
+    in_ns s ethtool -k s0 | grep -q 'tx-vlan-offload: off' || skip "can't put the tag in the packet"
+}
+
+vlan_device() {
+    vlan_pair
+    measure 5 -i c0.5
+}
+
+vlan_parent() {
+    vlan_pair
+    measure 5 -i c0 "$@"
+}
+
+vlan_parent_in_packet() {
+    in_packet
+    vlan_parent "$@"
+}
+
+qinq() {
+    need_module 8021q
+    in_ns c ip link add link c0 name c0.5 type vlan proto 802.1ad id 5
+    in_ns s ip link add link s0 name s0.5 type vlan proto 802.1ad id 5
+    in_ns c ip link set c0.5 up
+    in_ns s ip link set s0.5 up
+    in_ns c ip link add link c0.5 name c0.5.6 type vlan id 6
+    in_ns s ip link add link s0.5 name s0.5.6 type vlan id 6
+    addresses c0.5.6 s0.5.6 6
+    measure 6 -i c0 "$@"
+}
+
+qinq_in_packet() {
+    in_packet
+    qinq "$@"
+}
+
+mac() {
+    in_ns "$1" ip -o link show "$2" | sed 's/.*link.ether \([^ ]*\).*/\1/'
+}
+
+pppoe_pair() {
+    need_module pppoe ppp_generic
+    /bin/traffic pppoe c0 "$(mac s s0)" $NS/c 2>"$RUN/ppp" &
+    /bin/traffic pppoe s0 "$(mac c c0)" $NS/s 2>>"$RUN/ppp" &
+    wait_for in_ns c ip link show ppp0
+    wait_for in_ns s ip link show ppp0
+    in_ns c ip addr add 10.9.7.1 peer 10.9.7.2 dev ppp0
+    in_ns s ip addr add 10.9.7.2 peer 10.9.7.1 dev ppp0
+    in_ns c ip link set ppp0 up
+    in_ns s ip link set ppp0 up
+    in_ns c ip -6 addr add fd09:7::1 peer fd09:7::2 dev ppp0 nodad
+    in_ns s ip -6 addr add fd09:7::2 peer fd09:7::1 dev ppp0 nodad
+}
+
+wait_for() {
+    local i
+    for ((i = 0; i < 50; i++)); do
+        "$@" >/dev/null 2>&1 && return
+        sleep 0.1
+    done
+    fail "waited in vain: $*" "$(cat "$RUN"/ppp 2>/dev/null)"
+}
+
+pppoe_on() {
+    pppoe_pair
+    measure 7 "$@"
+}
+
+tun() {
+    need_module tun
+    /bin/traffic tun $NS/c $NS/s &
+    wait_for in_ns c ip link show tun0
+    wait_for in_ns s ip link show tun0
+    addresses tun0 tun0 8
+    in_ns s tc qdisc add dev tun0 root netem delay ${DELAY_MS}ms
+    measure 8 -i tun0
+}
+
+# --- checks: other programs and other runs -----------------------------------
+
+other_runs() {
+    local before after
+    before=$(bpftool map dump name other_count)
+    in_ns c ping -q -c 3 -i 0.1 10.9.9.2 >/dev/null
+    after=$(bpftool map dump name other_count)
+    [ "$before" != "$after" ] || fail "the other program runs no more" "$before"
+}
+
+dispatched() {
+    in_ns c timeout 20 xdp-loader status c0
+}
+
+load_beside() {
+    in_ns c timeout 20 xdp-loader load -m native c0 $OTHER || skip "xdp-loader can't load"
+    bpftool prog list | grep -q xdp_dispatcher || skip "libxdp attaches without a dispatcher here"
+}
+
+dispatcher_beside() {
+    load_beside
+    start pping -TC -i c0 -I xdp
+    attached_as pping "xdp native (libxdp), $(tc_how)"
+    dispatched
+    traffic 9
+    other_runs
+    stop "$LAST" pping
+    measured pping 9
+    other_runs
+    dispatched | grep -q other_xdp
+    ours_left 0
+}
+
+dispatcher_leftover_replaced() {
+    load_beside
+    start first -TC -i c0 -I xdp
+    kill -9 "$LAST"
+    sleep 0.5
+    dispatched | grep pping_xdp || fail "nothing stayed behind: the check checks nothing"
+    start pping -TC -i c0 -I xdp
+    [ "$(dispatched | grep -c pping_xdp)" = 1 ] || fail "not replaced" "$(dispatched)"
+    traffic 9
+    stop "$LAST" pping
+    measured pping 9
+    other_runs
+    ours_left 0
+}
+
+occupied_is_refused() {
+    local status=0
+    bpftool prog load $OTHER /sys/fs/bpf/other
+    in_ns c bpftool net attach xdp pinned /sys/fs/bpf/other dev c0
+    in_ns c timeout 60 "$PPING" -i c0 -I xdp >"$RUN/out" 2>&1 || status=$?
+    cat "$RUN/out"
+    [ "$status" = 1 ]
+    grep -q 'taken by program other_xdp (id [0-9]*).*-I tc' "$RUN/out"
+    other_runs
+    ours_left 0
+}
+
+tcx_killed() {
+    has_tcx || skip "the kernel has no TCX"
+    start pping -TC -i c0
+    kill -9 "$LAST"
+    ours_left 0
+}
+
+# Egress is tc here too: without TCX its filter stays.
+xdp_killed() {
+    start pping -TC -i c0 -I xdp
+    kill -9 "$LAST"
+    if has_tcx; then ours_left 0; else ours_left 1; fi
+    ! in_ns c ip link show c0 | grep xdp
+}
+
+clsact_leftover_replaced() {
+    export PPING_NO_TCX=1
+    start first -TC -i c0
+    kill -9 "$LAST"
+    sleep 0.5
+    ours_left 2
+    start pping -TC -i c0
+    [ "$(in_ns c tc filter show dev c0 ingress | grep -c 'pping_ingress')" = 1 ]
+    traffic 9
+    stop "$LAST" pping
+    measured pping 9
+    ours_left 0
+    ! in_ns c tc qdisc show dev c0 | grep clsact
+}
+
+two_at_once() {
+    local first
+    start first -TC -i c0 -I "$1"
+    first=$LAST
+    start second -TC -i c0
+    traffic 9
+    stop "$first" first
+    traffic 9
+    stop "$LAST" second
+    measured first 9
+    measured second 9
+    ours_left 0
+}
+
+two_at_once_clsact() {
+    export PPING_NO_TCX=1
+    two_at_once tc
+    ! in_ns c tc qdisc show dev c0 | grep clsact
+}
+
+# The first has left when the third comes: what the second has there is no leftover.
+third_spares_second() {
+    local first second
+    export PPING_NO_TCX=1
+    start first -TC -i c0
+    first=$LAST
+    start second -TC -i c0
+    second=$LAST
+    kill -INT "$first"
+    wait "$first"
+    start third -TC -i c0
+    traffic 9
+    stop "$LAST" third
+    stop "$second" second
+    measured second 9
+    measured third 9
+    ours_left 0
+    ! in_ns c tc qdisc show dev c0 | grep clsact
+}
+
+clsact_empty_of_others_leftover() {
+    export PPING_NO_TCX=1
+    in_ns c tc qdisc add dev c0 clsact
+    start first -TC -i c0
+    kill -9 "$LAST"
+    sleep 0.5
+    start pping -TC -i c0
+    traffic 9
+    stop "$LAST" pping
+    ours_left 0
+    in_ns c tc qdisc show dev c0 | grep clsact
+}
+
+# --- checks: the clsact qdisc ------------------------------------------------
+
+clsact_of_others_stays() {
+    export PPING_NO_TCX=1
+    in_ns c tc qdisc add dev c0 clsact
+    start pping -TC -i c0
+    traffic 9
+    stop "$LAST" pping
+    in_ns c tc qdisc show dev c0 | grep clsact
+    ours_left 0
+}
+
+clsact_in_use_stays() {
+    export PPING_NO_TCX=1
+    need_module cls_matchall act_gact
+    start pping -TC -i c0
+    in_ns c tc filter add dev c0 ingress protocol all prio 99 matchall action ok
+    traffic 9
+    stop "$LAST" pping
+    in_ns c tc filter show dev c0 ingress | grep matchall
+    ours_left 0
+}
+
+# --- checks: cleaning and the end --------------------------------------------
+
+closed_flows_are_cleaned() {
+    start pping -TC -i c0 --debug-cleanup
+    traffic 9
+    sleep 8
+    stop "$LAST" pping
+    grep cleaning "$RUN/pping.err" | tail -n 2
+    grep -q 'removed 0 idle, [1-9][0-9]* closed' "$RUN/pping.err"
+}
+
+idle_flows_are_cleaned() {
+    start pping -TC -i c0 --debug-cleanup
+    in_ns c ping -q -c 3 -i 0.1 10.9.9.2 >/dev/null
+    sleep 33
+    stop "$LAST" pping
+    grep '"reason":"timeout"' "$RUN/pping"
+    grep -q 'removed [1-9][0-9]* idle' "$RUN/pping.err"
+}
+
+# --- one after another -------------------------------------------------------
+
+# check NAME CMD...: in a process of its own, which ends in time.
+check() {
+    local name=$1 status
+    shift
+    timeout -k 5 "$CHECK_TIMEOUT" bash "$0" --one "$@" >/tmp/log 2>&1 </dev/null
+    status=$?
+    lab_down >/dev/null 2>&1
+    case $status in
+    0) echo "ok $name" ;;
+    "$SKIP") echo "skip $name: $(tail -n 1 /tmp/log)" ;;
+    *)
+        echo "not ok $name"
+        echo "# status $status"
+        sed 's/^/# /' /tmp/log | tail -n 40
+        ;;
+    esac
+    [ -z "$KERNELS_VERBOSE" ] || sed 's/^/# /' /tmp/log
+}
+
+selected() {
+    [ -z "$KERNELS_ONLY" ] || [[ " $KERNELS_ONLY " == *" $1 "* ]]
+}
+
+all_checks() {
+    local name command
+    while read -r name command; do
+        # shellcheck disable=SC2086 # a command and its words
+        ! selected "$name" || check "$name" $command
+    done <<'END'
+tc tc_measures
+tc_by_clsact tc_clsact_measures
+all_options sampled_with_all_options
+xdp_native xdp_measures native
+xdp_generic xdp_measures generic
+xdp_unspecified xdp_measures unspecified
+vlan_device vlan_device
+vlan_parent_metadata vlan_parent
+vlan_parent_in_packet vlan_parent_in_packet
+vlan_parent_xdp vlan_parent_in_packet -I xdp
+qinq_metadata qinq
+qinq_in_packet qinq_in_packet
+qinq_xdp qinq_in_packet -I xdp
+pppoe_device pppoe_on -i ppp0
+pppoe_parent pppoe_on -i c0
+pppoe_parent_xdp pppoe_on -i c0 -I xdp
+tun tun
+dispatcher_beside dispatcher_beside
+dispatcher_leftover dispatcher_leftover_replaced
+xdp_occupied occupied_is_refused
+kill_9_xdp_link xdp_killed
+kill_9_tcx tcx_killed
+kill_9_clsact_leftover clsact_leftover_replaced
+two_at_once two_at_once tc
+two_at_once_clsact two_at_once_clsact
+third_spares_second third_spares_second
+two_at_once_xdp_and_tc two_at_once xdp
+clsact_of_others clsact_of_others_stays
+clsact_in_use clsact_in_use_stays
+clsact_of_others_leftover clsact_empty_of_others_leftover
+cleaning_closed closed_flows_are_cleaned
+cleaning_idle idle_flows_are_cleaned
+END
+}
+
+IFS=. read -r MAJOR MINOR _ < <(uname -r)
+if [ "${1:-}" = --one ]; then
+    shift
+    set -e
+    lab_up
+    "$@"
+    exit
+fi
+for module in veth sch_netem sch_ingress cls_bpf act_bpf; do
+    modprobe $module || echo "not ok module_$module"
+done
+ip link set lo up
+echo "kernel $(uname -r)"
+mkdir -p "$RUN"
+if [ "$MAJOR" -lt 5 ] || { [ "$MAJOR" = 5 ] && [ "$MINOR" -lt 15 ]; }; then
+    if below_floor >/tmp/log; then echo "ok floor_message"; else echo "not ok floor_message"; fi
+    sed 's/^/# /' /tmp/log
+else
+    all_checks
+fi
+echo "end of checks"
