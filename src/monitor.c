@@ -226,7 +226,7 @@ static int come_back(struct monitor *m, const struct netdev_info *info)
 	if (netdev__is_l3(info->arp_type) != netdev__is_l3(m->device.arp_type)) {
 		fprintf(stderr, "pping: %s came back as another kind of device: start pping anew\n",
 			m->options->interface);
-		return -ENODEV;
+		return -EMEDIUMTYPE;
 	}
 	detach(m);
 	m->device = *info;
@@ -241,10 +241,11 @@ static int on_changed(void *ctx, const struct netdev_info *info)
 
 	if (info->ifindex != m->device.ifindex) {
 		err = come_back(m, info);
+		if (err != -ENODEV && err != -ENXIO)
+			return err;
 		/* gone again already: the news of that is on its way */
-		if (err == -ENODEV || err == -ENXIO)
-			m->device.ifindex = 0;
-		return err;
+		m->device.ifindex = 0;
+		return 0;
 	}
 	m->device = *info;
 	if (was_up != info->up)
@@ -355,6 +356,9 @@ static int start(struct monitor *m, struct loop *loop)
 		err = loop__timer(loop, DRAIN_INTERVAL_NS, on_drain_timer, m, &m->drain_timer);
 	if (!err)
 		err = loop__timer(loop, PPING_NS_PER_SEC, on_second, m, &m->second_timer);
+	/* loading takes a while: since we listen nothing escapes us, but before it may have changed */
+	if (!err)
+		err = find_device(m);
 	return err ? err : attach(m);
 }
 
