@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# make, make test, make bench, make fuzz, make install DESTDIR=, make clean; V=1 shows the
+# make, make test, make test-kernels, make bench, make fuzz, make install DESTDIR=, make clean; V=1 shows the
 # commands, DEV=1 turns warnings into errors, SAN=1 builds with ASan and UBSan.
 
 .DELETE_ON_ERROR:
@@ -129,8 +129,12 @@ capture-tests: $(MAKE_CAPTURES)
 fuzz: $(FUZZERS)
 	$(Q)tests/fuzz/run $(FUZZ_SECONDS) $(FUZZERS)
 
-test: all unit-tests bpf-tests capture-tests
+test: all unit-tests bpf-tests $(BUILD)/bench/pour capture-tests
 	$(Q)tests/run
+
+# Boots Debian's kernels under qemu; fetches them, and takes some minutes each.
+test-kernels: all
+	$(Q)tests/kernels/run
 
 bench: all $(BENCHES)
 	$(Q)tests/bench/run
@@ -153,4 +157,4 @@ compile_commands.json: Makefile
 -include $(wildcard $(BUILD)/*.d $(BUILD)/src/*.d $(BUILD)/unit/*.d $(BUILD)/bpf/*.d $(BUILD)/bench/*.d \
 	$(BUILD)/captures/*.d $(BUILD)/fuzz/*.d)
 
-.PHONY: all test bench fuzz install clean format unit-tests bpf-tests capture-tests
+.PHONY: all test test-kernels bench fuzz install clean format unit-tests bpf-tests capture-tests

@@ -15,21 +15,21 @@
 /* For tests, on kernels that have TCX: attach as before 6.6. */
 #define NO_TCX_ENV "PPING_NO_TCX"
 
+/* On one interface at a time, that know of each other. */
+#define MAX_RUNS 16
+
 struct attach {
 	int ifindex;
-	int lock_fd; /* -1: another run has it */
+	int lock_fd; /* -1: too many runs */
+	bool alone; /* no other run on this interface when ours began */
 	bool owns_qdisc;
 	struct attach_tc egress, ingress;
 	struct attach_xdp *xdp;
 	char how[64];
 };
 
-/*
- * A name that only one process can hold and that goes with it, in the network
- * namespace that the interface index belongs to: whoever has it may take what
- * bears our programs' names on the interface for the leftovers of a killed run.
- */
-static int take_lock(int ifindex)
+/* A name that only one process can hold and that goes with it. -1: another has it. */
+static int take_name(int ifindex, int number)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -38,25 +38,48 @@ static int take_lock(int ifindex)
 	if (fd < 0)
 		return -1;
 	/* sun_path begins with a NUL: the abstract namespace, unix(7) */
-	len = snprintf(addr.sun_path + 1, sizeof(addr.sun_path) - 1, "pping/%d", ifindex);
+	len = snprintf(addr.sun_path + 1, sizeof(addr.sun_path) - 1, "pping/%d/%d", ifindex,
+		       number);
 	if (!bind(fd, (struct sockaddr *)&addr, offsetof(struct sockaddr_un, sun_path) + 1 + len))
 		return fd;
 	close(fd);
 	return -1;
 }
 
+/*
+ * Each run on an interface holds a name in the network namespace that the
+ * interface index belongs to. A run that finds all of them free is alone, and may
+ * take what bears our programs' names on the interface for a killed run's leftovers.
+ */
+static int take_lock(int ifindex, bool *alone)
+{
+	int held = -1;
+
+	*alone = true;
+	for (int i = 0; i < MAX_RUNS; i++) {
+		int fd = take_name(ifindex, i);
+
+		*alone &= fd >= 0;
+		if (held < 0)
+			held = fd;
+		else if (fd >= 0)
+			close(fd);
+	}
+	return held;
+}
+
 static int attach_tc(struct attach *a, struct attach_tc *tc, bool egress, int prog_fd)
 {
-	bool created = false;
+	bool ours = false;
 	int err = -EOPNOTSUPP;
 
 	if (!getenv(NO_TCX_ENV))
 		err = attach_tc__link(tc, a->ifindex, egress, prog_fd);
 	if (err != -EOPNOTSUPP)
 		return err;
-	err = attach_tc__qdisc(a->ifindex, &created);
-	a->owns_qdisc |= created;
-	return err ? err : attach_tc__filter(tc, a->ifindex, egress, prog_fd);
+	err = attach_tc__qdisc(a->ifindex, &ours);
+	a->owns_qdisc |= ours;
+	return err ? err : attach_tc__filter(tc, a->ifindex, egress, prog_fd, a->owns_qdisc);
 }
 
 static int attach_hooks(struct attach *a, const struct attach_settings *set)
@@ -79,7 +102,7 @@ static int attach_hooks(struct attach *a, const struct attach_settings *set)
 		return 0;
 	}
 	err = attach_xdp__new(&a->xdp, set->kernel, set->name, set->ifindex, set->xdp_mode,
-			      a->lock_fd >= 0);
+			      a->alone);
 	if (!err)
 		snprintf(a->how, sizeof(a->how), "%s, %s", attach_xdp__how(a->xdp), tc_how);
 	return err;
@@ -94,12 +117,9 @@ int attach__new(struct attach **attach, const struct attach_settings *set)
 		return -ENOMEM;
 	a->ifindex = set->ifindex;
 	a->egress.link_fd = a->ingress.link_fd = -1;
-	a->lock_fd = take_lock(set->ifindex);
-	/* of several runs the last to go removes the qdisc */
-	if (a->lock_fd >= 0)
+	a->lock_fd = take_lock(set->ifindex, &a->alone);
+	if (a->alone)
 		attach_tc__remove_leftovers(set->ifindex, &a->owns_qdisc);
-	else
-		a->owns_qdisc = attach_tc__only_ours(set->ifindex);
 	err = attach_hooks(a, set);
 	if (err) {
 		attach__free(a);

@@ -20,8 +20,12 @@
 #define TCX_EGRESS 47
 #define TCX_FLAG_BEFORE (1U << 3) /* first, before all others */
 
-/* Any handle of a filter will do that nobody else picks by chance. */
+/*
+ * Any handle of a filter will do that nobody else picks by chance. Ours also says
+ * whether the qdisc is pping's: the last run to leave removes it, whoever made it.
+ */
 #define FILTER_HANDLE 0x7070
+#define FILTER_HANDLE_OUR_QDISC 0x7071
 #define FILTER_PRIORITIES 64
 
 /* --- TCX ---------------------------------------------------------------------- */
@@ -140,12 +144,12 @@ static int detach_filter(int ifindex, bool egress, const struct filter *f)
 	return bpf_tc_detach(&hook, &opts);
 }
 
-int attach_tc__remove_leftovers(int ifindex, bool *left)
+int attach_tc__remove_leftovers(int ifindex, bool *our_qdisc)
 {
 	struct filter_list *list = malloc(sizeof(*list));
 	int err = 0;
 
-	*left = false;
+	*our_qdisc = false;
 	if (!list)
 		return -ENOMEM;
 	for (int egress = 0; egress < 2 && !err; egress++) {
@@ -154,7 +158,7 @@ int attach_tc__remove_leftovers(int ifindex, bool *left)
 		for (int i = 0; i < list->count && !err; i++) {
 			if (!is_ours(list->filter[i].prog_id, egress))
 				continue;
-			*left = true;
+			*our_qdisc |= list->filter[i].handle == FILTER_HANDLE_OUR_QDISC;
 			err = detach_filter(ifindex, egress, &list->filter[i]);
 		}
 	}
@@ -162,31 +166,30 @@ int attach_tc__remove_leftovers(int ifindex, bool *left)
 	return err;
 }
 
-bool attach_tc__only_ours(int ifindex)
+/* Made by another run that is still there. */
+static bool qdisc_is_ours(int ifindex)
 {
 	struct filter_list *list = malloc(sizeof(*list));
-	bool ours = list != NULL;
-	int count = 0;
+	bool ours = false;
 
-	for (int egress = 0; egress < 2 && ours; egress++) {
+	for (int egress = 0; egress < 2 && list; egress++) {
 		if (list_filters(ifindex, egress, list))
 			continue;
-		ours = !list->others;
-		for (int i = 0; i < list->count && ours; i++)
-			ours = is_ours(list->filter[i].prog_id, egress);
-		count += list->count;
+		for (int i = 0; i < list->count; i++)
+			ours |= list->filter[i].handle == FILTER_HANDLE_OUR_QDISC &&
+				is_ours(list->filter[i].prog_id, egress);
 	}
 	free(list);
-	return ours && count;
+	return ours;
 }
 
-int attach_tc__qdisc(int ifindex, bool *created)
+int attach_tc__qdisc(int ifindex, bool *ours)
 {
 	DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex,
 			    .attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS);
 	int err = bpf_tc_hook_create(&hook);
 
-	*created = !err;
+	*ours = !err || (err == -EEXIST && qdisc_is_ours(ifindex));
 	return err == -EEXIST ? 0 : err;
 }
 
@@ -205,14 +208,15 @@ void attach_tc__remove_qdisc(int ifindex)
 }
 
 /* The first free priority: filters before ours may end a packet's way through tc. */
-int attach_tc__filter(struct attach_tc *tc, int ifindex, bool egress, int prog_fd)
+int attach_tc__filter(struct attach_tc *tc, int ifindex, bool egress, int prog_fd, bool our_qdisc)
 {
+	const uint32_t handle = our_qdisc ? FILTER_HANDLE_OUR_QDISC : FILTER_HANDLE;
 	DECLARE_LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = ifindex,
 			    .attach_point = egress ? BPF_TC_EGRESS : BPF_TC_INGRESS);
 	int err = -EBUSY;
 
 	for (uint32_t priority = 1; priority <= FILTER_PRIORITIES; priority++) {
-		DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = prog_fd, .handle = FILTER_HANDLE,
+		DECLARE_LIBBPF_OPTS(bpf_tc_opts, opts, .prog_fd = prog_fd, .handle = handle,
 				    .priority = priority);
 
 		err = bpf_tc_attach(&hook, &opts);

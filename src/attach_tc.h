@@ -15,19 +15,16 @@ struct attach_tc {
 
 /*
  * Did a run that was killed leave its filters on the interface? They are removed
- * here. *left: there were some, so that the qdisc is ours too. Nothing is printed.
+ * here. *our_qdisc: they say that pping made the qdisc. Nothing is printed.
  */
-int attach_tc__remove_leftovers(int ifindex, bool *left);
-
-/* Filters there are, and all of them pping's: the qdisc came with one of us. */
-bool attach_tc__only_ours(int ifindex);
+int attach_tc__remove_leftovers(int ifindex, bool *our_qdisc);
 
 /* 0, -EOPNOTSUPP where the kernel has no TCX, or another negative errno. Prints nothing. */
 int attach_tc__link(struct attach_tc *tc, int ifindex, bool egress, int prog_fd);
 
-/* The clsact qdisc; *created if it wasn't there. Prints nothing. */
-int attach_tc__qdisc(int ifindex, bool *created);
-int attach_tc__filter(struct attach_tc *tc, int ifindex, bool egress, int prog_fd);
+/* The clsact qdisc; *ours if it was not there or another run of pping has made it. Prints nothing. */
+int attach_tc__qdisc(int ifindex, bool *ours);
+int attach_tc__filter(struct attach_tc *tc, int ifindex, bool egress, int prog_fd, bool our_qdisc);
 /* Removes the qdisc again unless somebody else has filters in it by now. */
 void attach_tc__remove_qdisc(int ifindex);
 

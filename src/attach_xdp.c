@@ -229,6 +229,12 @@ int attach_xdp__new(struct attach_xdp **xdp, struct kernel *kernel, const char *
 
 	if (!x)
 		return -ENOMEM;
+	if (kernel__is_older(5, 18)) {
+		/* it has no bpf_xdp_load_bytes */
+		fprintf(stderr, "pping: %s: -I xdp needs kernel 5.18 or newer; use -I tc\n", name);
+		free(x);
+		return -EOPNOTSUPP;
+	}
 	x->ifindex = ifindex;
 	x->link_fd = -1;
 	libxdp_set_print(NULL);

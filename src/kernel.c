@@ -87,14 +87,14 @@ static bool lacks_capabilities(char *list, size_t size)
 	return len > 0;
 }
 
-static bool kernel_too_old(struct utsname *uts)
+bool kernel__is_older(int major, int minor)
 {
-	int major, minor;
+	struct utsname uts;
+	int has_major, has_minor;
 
-	if (uname(uts) || sscanf(uts->release, "%d.%d", &major, &minor) != 2)
+	if (uname(&uts) || sscanf(uts.release, "%d.%d", &has_major, &has_minor) != 2)
 		return false;
-	return major < KERNEL_FLOOR_MAJOR ||
-	       (major == KERNEL_FLOOR_MAJOR && minor < KERNEL_FLOOR_MINOR);
+	return has_major < major || (has_major == major && has_minor < minor);
 }
 
 /* The last line libbpf printed that says more than "failed". */
@@ -112,7 +112,6 @@ static const char *last_words(void)
 
 void kernel__explain(int err, const char *what)
 {
-	struct utsname uts;
 	char lacking[128];
 	const char *words;
 
@@ -121,7 +120,10 @@ void kernel__explain(int err, const char *what)
 			what, lacking);
 		return;
 	}
-	if (kernel_too_old(&uts)) {
+	if (kernel__is_older(KERNEL_FLOOR_MAJOR, KERNEL_FLOOR_MINOR)) {
+		struct utsname uts = {};
+
+		uname(&uts);
 		fprintf(stderr, "pping: %s: kernel %s is too old: %d.%d or newer is needed\n", what,
 			uts.release, KERNEL_FLOOR_MAJOR, KERNEL_FLOOR_MINOR);
 		return;

@@ -53,6 +53,8 @@ int kernel__remove_local(struct kernel *kernel, const union pping_addr *addr);
 /* Sums the counters of all CPUs. 0 or a negative errno (not printed). */
 int kernel__counters(const struct kernel *kernel, struct pping_counters *sum);
 
+bool kernel__is_older(int major, int minor);
+
 /* Prints why a BPF call failed with err (negative errno), privileges and kernel looked at. */
 void kernel__explain(int err, const char *what);
 

@@ -341,63 +341,44 @@ static inline void put_ipv6(struct frame *f, const struct packet_spec *s)
 		put_extension(f, s, s->ext[i], i + 1 < s->exts ? s->ext[i + 1] : spec_protocol(s));
 }
 
-/* One letter of a TCP option layout. */
+/* The letters of a TCP option layout; of T the timestamps follow. */
+static const struct packets_option {
+	char letter;
+	__u8 length;
+	__u8 byte[2]; /* the first ones */
+	__u8 fill; /* the others */
+} packets_options[] = {
+	{ 'N', 1, { 1 }, 0 }, /* no operation */
+	{ 'E', 1, { 0 }, 0 }, /* end of options */
+	{ 'T', 2, { 8, 10 }, 0 }, /* timestamps */
+	{ 'M', 4, { 2, 4 }, 5 }, /* maximum segment size */
+	{ 'S', 2, { 4, 2 }, 0 }, /* SACK permitted */
+	{ 'W', 3, { 3, 3 }, 7 }, /* window scale */
+	{ 'K', 10, { 5, 10 }, 8 }, /* SACK, one block */
+	{ 'L', 26, { 5, 26 }, 10 }, /* SACK, three blocks, their bytes like timestamps */
+	{ 'Z', 2, { 254, 0 }, 0 }, /* size 0 */
+	{ 'O', 2, { 254, 1 }, 0 }, /* size 1 */
+	{ 'P', 2, { 254, 41 }, 0 }, /* runs past the header */
+	{ 's', 9, { 8, 9 }, 1 }, /* timestamps too short */
+	{ 'l', 12, { 8, 12 }, 1 }, /* timestamps too long */
+	{ 't', 2, { 8, 10 }, 0 }, /* timestamps that the header cuts short */
+	{ 'k', 1, { 8 }, 0 }, /* a kind without a size */
+	{ 0 },
+};
+
 static inline void packets_option(struct frame *f, const struct packet_spec *s, char letter)
 {
-	switch (letter) {
-	case 'N': /* no operation */
-		put8(f, 1);
-		break;
-	case 'E': /* end of options */
-		put8(f, 0);
-		break;
-	case 'T': /* timestamps */
-		put16(f, 0x080a);
-		put32(f, s->tsval);
-		put32(f, s->tsecr);
-		break;
-	case 'M': /* maximum segment size */
-		put32(f, 0x020405b4);
-		break;
-	case 'S': /* SACK permitted */
-		put16(f, 0x0402);
-		break;
-	case 'W': /* window scale */
-		put16(f, 0x0303);
-		put8(f, 7);
-		break;
-	case 'K': /* SACK, one block */
-		put16(f, 0x050a);
-		put_fill(f, 0x08, 8);
-		break;
-	case 'L': /* SACK, three blocks, their bytes like timestamps */
-		put16(f, 0x051a);
-		put_fill(f, 0x0a, 24);
-		break;
-	case 'Z': /* size 0 */
-		put16(f, 0xfe00);
-		break;
-	case 'O': /* size 1 */
-		put16(f, 0xfe01);
-		break;
-	case 'P': /* runs past the header */
-		put16(f, 0xfe29);
-		break;
-	case 's': /* timestamps too short */
-		put16(f, 0x0809);
-		put_fill(f, 1, 7);
-		break;
-	case 'l': /* timestamps too long */
-		put16(f, 0x080c);
-		put_fill(f, 1, 10);
-		break;
-	case 't': /* timestamps that the header cuts short */
-		put16(f, 0x080a);
-		break;
-	case 'k': /* a kind without a size */
-		put8(f, 8);
-		break;
-	}
+	const struct packets_option *o = packets_options;
+
+	while (o->letter && o->letter != letter)
+		o++;
+	put(f, o->byte, o->length < 2 ? o->length : 2);
+	if (o->length > 2)
+		put_fill(f, o->fill, o->length - 2);
+	if (letter != 'T')
+		return;
+	put32(f, s->tsval);
+	put32(f, s->tsecr);
 }
 
 static inline void put_tcp_options(struct frame *f, const struct packet_spec *s)

@@ -224,7 +224,7 @@ static void one_sample_a_round_on_two_cpus(void)
 	if (!race_begin(&limited, 1, &thread))
 		return;
 	meet();
-	for (int i = 1; i <= ROUNDS; i++) {
+	for (int i = 1; i <= 3 * ROUNDS; i++) {
 		struct packet_spec d[] = { data(CLIENT, SERVER, 1000 + 2 * i, 5000),
 					   data(CLIENT, SERVER, 1001 + 2 * i, 5000) };
 
@@ -235,8 +235,8 @@ static void one_sample_a_round_on_two_cpus(void)
 		both(TC_INGRESS, (struct packet_spec)ack(SERVER, CLIENT, 5000, 1000 + 2 * i),
 		     (struct packet_spec)ack(SERVER, CLIENT, 5000, 1001 + 2 * i));
 	}
-	CHECK_INT(count(PPING_COUNT_STAMPED), 2 * ROUNDS);
-	CHECK_INT(count(PPING_COUNT_RTTS), ROUNDS);
+	CHECK_INT(count(PPING_COUNT_STAMPED), 6 * ROUNDS);
+	CHECK_INT(count(PPING_COUNT_RTTS), 3 * ROUNDS);
 	race_end(thread);
 }
 
