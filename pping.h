@@ -50,13 +50,25 @@
 
 #define PPING_MAX_LOCAL_ADDRS 65536
 
+/* An unanswered flow should keep its place for this long, whatever else arrives. */
+#define PPING_TURNOVER_SECONDS 2
+#define PPING_PRESSURE_LEAST 16
+
+/* New flows a window that turn the whole table over in that time. */
+static inline __u32 pping_pressure_limit(__u32 max_flows)
+{
+	__u32 limit = max_flows / PPING_TURNOVER_SECONDS / PPING_PRESSURE_WINDOWS_PER_SEC;
+
+	return limit < PPING_PRESSURE_LEAST ? PPING_PRESSURE_LEAST : limit;
+}
+
 /* Constant once the programs are loaded: the verifier removes dead branches. */
 struct pping_config {
 	__u64 rate_limit_ns; /* least time between samples of a direction; 0: none */
 	__u32 rtt_rate; /* fixed point, see PPING_RATE_SHIFT; 0: off */
 	__u32 nh_key[2][10]; /* keys of the IPv6 tuple hash, random per run */
 	__u64 spill_seed[3]; /* keys of the flows' hash; [1], [2] odd */
-	__u32 pressure_limit; /* new flows per CPU and window from which on they must be answered first; 0: off */
+	__u32 pressure_limit; /* new flows per window from which on they must be answered first; 0: off */
 	__u8 use_srtt; /* --rtt-rate multiplies the smoothed RTT, not the minimum */
 	__u8 track_tcp;
 	__u8 track_icmp;
@@ -73,8 +85,10 @@ struct pping_shared {
 	__u32 epoch; /* ticks of the event loop, one a second while it runs; from 1 */
 	__u32 local_generation; /* changes with the set of local addresses */
 	__u64 test_now; /* nanoseconds; used only with config.test_clock */
+	__u32 pressed; /* all CPUs together see more new flows than pressure_limit */
+	__u32 reserved;
 };
-_Static_assert(sizeof(struct pping_shared) == 16, "shared between hosts");
+_Static_assert(sizeof(struct pping_shared) == 24, "shared between hosts");
 
 union pping_addr {
 	__u8 b[16];
@@ -115,7 +129,7 @@ struct pping_flow_count {
 /* The first cache line is all that the common packet reads. */
 struct pping_flow {
 	__u64 shown
-		[2]; /* newest identifier each direction has shown: {valid : 1, identifier : 32} */
+		[2]; /* newest identifier each direction has shown: {far behind : 2, valid : 1, identifier : 32} */
 	__u64 answered[2]; /* newest answer looked up for each direction, likewise */
 	__u32 state; /* PPING_STATE_ */
 	__u32 epoch; /* when it last carried a packet */
@@ -126,7 +140,8 @@ struct pping_flow {
 	__u8 local_generation;
 	__u32 tag; /* of the key: entries are recycled under a reader's feet */
 	__u32 isn; /* sequence number of the SYN that opened it */
-	__u8 slot_round[2][PPING_SLOTS]; /* number of the round a slot was stamped in */
+	__u8 slot_note
+		[2][PPING_SLOTS]; /* {more of the stamp time : 4, round : 4}, see engine/match.h */
 	struct pping_direction dir[2];
 	struct pping_flow_count count[2]; /* in the map only with config.counters */
 };
@@ -254,11 +269,11 @@ _Static_assert(sizeof(struct pping_event) == PPING_EVENT_SIZE + 32, "shared betw
 	X(STAMPED, "identifiers stamped")                                         \
 	X(FLOWS_CREATED, "flows created")                                         \
 	X(FLOWS_OPENED, "flows seen in both directions")                          \
-	X(FLOWS_CLOSED, "flows closed by FIN, RST or a new SYN")                  \
+	X(FLOWS_CLOSED, "closed by FIN, RST or a new SYN")                        \
 	X(FLOWS_REMOVED, "flow entries removed")                                  \
-	X(FLOWS_TIMED_OUT, "flows timed out")                                     \
+	X(FLOWS_TIMED_OUT, "timed out")                                           \
 	X(FLOWS_UNANSWERED, "flows never seen in the other direction, timed out") \
-	X(FLOWS_FAILED, "flows that got no entry")                                \
+	X(FLOWS_FAILED, "got no entry")                                           \
 	X(FLOWS_PUT_OFF, "packets of new flows put off until answered")           \
 	X(SPILL_OVERWRITTEN, "timestamps overwritten by newer ones")              \
 	X(SPILL_BUSY, "timestamps passed over for a busy entry")                  \

@@ -183,6 +183,11 @@ static __always_inline struct pping_pressure *host__pressure(struct host *h)
 	return bpf_map_lookup_elem(&pressure, &zero);
 }
 
+static __always_inline int host__is_pressed(struct host *h)
+{
+	return *(volatile __u32 *)&shared.pressed;
+}
+
 static __always_inline int host__is_local(struct host *h, const union pping_addr *addr)
 {
 	/* 127.0.0.0/8 is ours without being listed */
@@ -407,6 +412,14 @@ static __always_inline void remove_flow(struct pping_cleanup *c, const struct pp
 	}
 }
 
+/* The table may have given the entry to another flow, or its flow may have come to life. */
+static __always_inline int is_still(const struct pping_flow_key *key, const struct pping_flow *f)
+{
+	const struct pping_flow *now = bpf_map_lookup_elem(&flows, key);
+
+	return now && now->tag == f->tag && flow_expired(now, *(volatile __u32 *)&shared.epoch);
+}
+
 SEC("iter/bpf_map_elem")
 int pping_clean(struct bpf_iter__bpf_map_elem *ctx)
 {
@@ -424,12 +437,12 @@ int pping_clean(struct bpf_iter__bpf_map_elem *ctx)
 
 		bpf_seq_write(seq, &mark, PPING_EVENT_SIZE);
 	}
+	key = *k; /* deleting reads the key while the entry goes */
 	state = f->state;
-	if (flow_expired(f, *(volatile __u32 *)&shared.epoch)) {
+	if (flow_expired(f, *(volatile __u32 *)&shared.epoch) && is_still(&key, f)) {
 		if ((state & (PPING_STATE_REPLIED | PPING_STATE_CLOSED)) == PPING_STATE_REPLIED &&
 		    announce_timeout(seq, f))
 			return 0; /* no room: the kernel calls again for this entry */
-		key = *k; /* deleting reads the key while the entry goes */
 		remove_flow(c, &key, state);
 	} else if (state & PPING_STATE_REPLIED) {
 		c->n[PPING_CLEANUP_REPLIED]++;

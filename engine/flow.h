@@ -162,9 +162,9 @@ static __always_inline void flow_describe(const struct pping_flow *f, struct ppi
 	e->triggered_by = trigger;
 }
 
-static __noinline void flow_announce(struct host *h, const struct pping_flow *f,
-				     enum pping_flow_event event, enum pping_reason reason,
-				     __u32 sender)
+static __noinline int flow_announce(struct host *h, const struct pping_flow *f,
+				    enum pping_flow_event event, enum pping_reason reason,
+				    __u32 sender)
 {
 	struct pping_event e = {};
 
@@ -172,9 +172,13 @@ static __noinline void flow_announce(struct host *h, const struct pping_flow *f,
 	flow_describe(f, &e, event, reason,
 		      sender == flow_opener(f) ? PPING_TRIGGER_DEST : PPING_TRIGGER_SRC);
 	host__emit(h, &e);
+	return 0;
 }
 
-/* Do flows come faster than the table should turn over? Counts this one. */
+/*
+ * Do flows come faster than the table should turn over? Counts this one. A flood
+ * over many CPUs is what the host sees (a little later), one on this CPU what we do.
+ */
 static __always_inline int flow_is_pressed(struct host *h)
 {
 	struct pping_pressure *now = host__pressure(h);
@@ -189,7 +193,8 @@ static __always_inline int flow_is_pressed(struct host *h)
 		now->count = 0;
 	}
 	now->count++;
-	return now->count > config.pressure_limit || now->last > config.pressure_limit;
+	return now->count > config.pressure_limit || now->last > config.pressure_limit ||
+	       host__is_pressed(h);
 }
 
 enum flow_admission {
@@ -265,32 +270,34 @@ static __always_inline int flow_may_open(const struct packet *p)
 }
 
 /* The first packet in the other direction: announce the flow, once. */
-static __noinline void flow_reply(struct host *h, struct pping_flow *f, const struct packet *p,
-				  __u32 dir)
+static __noinline int flow_reply(struct host *h, struct pping_flow *f, const struct packet *p,
+				 __u32 dir)
 {
 	enum pping_reason reason = !(p->flags & PACKET_SYN) ? PPING_REASON_FIRST_PACKET
 				   : p->flags & PACKET_ACK  ? PPING_REASON_SYN_ACK
 							    : PPING_REASON_SYN;
 
 	if (flow_mark(f, PPING_STATE_REPLIED) & PPING_STATE_REPLIED)
-		return;
+		return 0;
 	host__count(h, PPING_COUNT_FLOWS_OPENED);
 	flow_announce(h, f, PPING_FLOW_OPENING, reason, dir);
+	return 0;
 }
 
 /* Once: whoever sets the bit announces it. */
-static __noinline void flow_close(struct host *h, struct pping_flow *f, enum pping_reason reason,
-				  __u32 sender)
+static __noinline int flow_close(struct host *h, struct pping_flow *f, enum pping_reason reason,
+				 __u32 sender)
 {
 	__u32 before = flow_mark(f, PPING_STATE_CLOSED);
 
 	if (before & PPING_STATE_CLOSED)
-		return;
+		return 0;
 	f->epoch = host__epoch(h);
 	if (!(before & PPING_STATE_REPLIED))
-		return;
+		return 0;
 	host__count(h, PPING_COUNT_FLOWS_CLOSED);
 	flow_announce(h, f, PPING_FLOW_CLOSING, reason, sender);
+	return 0;
 }
 
 static __always_inline void flow_finish(struct host *h, struct pping_flow *f,
@@ -338,11 +345,12 @@ static __always_inline void flow_remove(struct host *h, const struct pping_flow_
 }
 
 /* Removes the entry of a tuple that begins anew; a flow still open is announced as closed by the SYN. */
-static __noinline void flow_replace(struct host *h, struct pping_flow *f,
-				    const struct pping_flow_key *key, __u32 dir)
+static __noinline int flow_replace(struct host *h, struct pping_flow *f,
+				   const struct pping_flow_key *key, __u32 dir)
 {
 	flow_close(h, f, PPING_REASON_SYN, dir);
 	flow_remove(h, key);
+	return 0;
 }
 
 /*

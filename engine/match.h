@@ -14,13 +14,19 @@
  *
  * Invariants: an identifier is stamped once and answered once, however many CPUs
  * handle its packets: `shown` and the slots change by compare-and-exchange only.
+ *
+ * Functions of their own return an int even where nobody wants it: clang leaves
+ * anything in r0 of a void one, and the verifier may take offence.
  */
 #ifndef ENGINE_MATCH_H
 #define ENGINE_MATCH_H
 
 #include "engine/flow.h"
 
-/* --- time in 16 ns units -------------------------------------------------------- */
+/* --- a slot: its word and its note ---------------------------------------------- */
+
+#define MATCH_NOTE_TIME_BITS 4
+#define MATCH_UNITS_MASK ((1ULL << (32 + MATCH_NOTE_TIME_BITS)) - 1)
 
 /* A slot's word; never 0, which is a free slot. */
 static __always_inline __u64 match_word(__u32 id, __u64 now)
@@ -30,12 +36,23 @@ static __always_inline __u64 match_word(__u32 id, __u64 now)
 	return word ? word : 1;
 }
 
-/* Nanoseconds since a word was stamped: right for 68 s. */
-static __always_inline __u64 match_age(__u64 word, __u64 now)
+/*
+ * What the word has no room for: {bits 32 to 35 of the stamp time : 4, number of
+ * the round : 4}. It is written behind the word: whoever reads in between gets an
+ * age that is off by multiples of 68 s, which is none that counts.
+ */
+static __always_inline __u8 match_note(__u32 number, __u64 now)
 {
-	__u32 units = (__u32)(now >> PPING_TIME_SHIFT) - (__u32)word;
+	return (now >> (PPING_TIME_SHIFT + 32) & 15) << 4 | (number & 15);
+}
 
-	return ((__u64)units << PPING_TIME_SHIFT) + (now & ((1 << PPING_TIME_SHIFT) - 1));
+/* Nanoseconds since a slot was stamped: right for 18 minutes. */
+static __always_inline __u64 match_age(__u64 word, __u8 note, __u64 now)
+{
+	__u64 stamped = (__u64)(note >> 4) << 32 | (__u32)word;
+	__u64 units = ((now >> PPING_TIME_SHIFT) - stamped) & MATCH_UNITS_MASK;
+
+	return (units << PPING_TIME_SHIFT) + (now & ((1 << PPING_TIME_SHIFT) - 1));
 }
 
 /* --- a direction's minimum and smoothed RTT ------------------------------------- */
@@ -110,7 +127,9 @@ static __always_inline enum match_admission match_admit(struct pping_direction *
 	*number = match_round_number(round);
 	if (!interval)
 		return MATCH_FIRST;
-	if (!round || units - (round >> MATCH_ROUND_TIME_SHIFT) >= interval >> PPING_TIME_SHIFT) {
+	/* signed: another CPU's clock may have been read a little later */
+	if (!round || (__s64)(units - (round >> MATCH_ROUND_TIME_SHIFT)) >=
+			      (__s64)(interval >> PPING_TIME_SHIFT)) {
 		*number = (*number + 1) & 15;
 		next = units << MATCH_ROUND_TIME_SHIFT | *number << MATCH_ROUND_NUMBER_SHIFT | 1;
 		return __sync_val_compare_and_swap(&d->round, round, next) == round ? MATCH_FIRST
@@ -122,13 +141,21 @@ static __always_inline enum match_admission match_admit(struct pping_direction *
 										 : MATCH_SKIP;
 }
 
-/* Stands a time within the interval of another? Both in 16 ns units, as slots hold them. */
-static __always_inline int match_is_near(__u32 units, __u32 other, __u64 interval)
+/* Voids the identifiers of a round that began less than an interval from `stamped`. */
+static __always_inline void match_void_round(struct pping_flow *f, __u32 dir, __u32 number,
+					     __u64 stamped, __u64 now)
 {
-	__u64 near = interval >> PPING_TIME_SHIFT;
-	__u32 distance = (__s32)(units - other) < 0 ? other - units : units - other;
+	struct pping_direction *d = &f->dir[dir & 1];
+	__s64 near = match_interval(d) >> PPING_TIME_SHIFT;
 
-	return distance < near;
+	for (int i = 0; i < PPING_SLOTS; i++) {
+		__u64 word = d->slot[i];
+		__u8 note = f->slot_note[dir & 1][i];
+		__s64 distance = ((now - match_age(word, note, now)) >> PPING_TIME_SHIFT) - stamped;
+
+		if (word && (note & 15) == number && distance < near && -distance < near)
+			__sync_val_compare_and_swap(&d->slot[i], word, 0);
+	}
 }
 
 /*
@@ -137,16 +164,17 @@ static __always_inline int match_is_near(__u32 units, __u32 other, __u64 interva
  * others are void. Numbers come again after 16 rounds, so the time must fit too.
  */
 static __always_inline int match_claim_round(struct pping_flow *f, __u32 dir, __u32 number,
-					     __u32 stamped)
+					     __u64 stamped, __u64 now)
 {
 	struct pping_direction *d = &f->dir[dir & 1];
-	__u64 round = d->round, seen, interval = match_interval(d);
+	__u64 round = d->round, seen;
 
 	if (!round)
 		return 1; /* unsampled */
+	number &= 15;
 	for (int i = 0; i < 4; i++) {
 		if (match_round_number(round) != number ||
-		    (__s32)(stamped - (__u32)(round >> MATCH_ROUND_TIME_SHIFT)) < 0)
+		    stamped < round >> MATCH_ROUND_TIME_SHIFT)
 			break; /* a round before this one */
 		if (round & MATCH_ROUND_DONE)
 			return 0;
@@ -155,13 +183,7 @@ static __always_inline int match_claim_round(struct pping_flow *f, __u32 dir, __
 			break;
 		round = seen;
 	}
-	for (int i = 0; i < PPING_SLOTS; i++) {
-		__u64 word = d->slot[i];
-
-		if (word && f->slot_round[dir & 1][i] == number &&
-		    match_is_near(word, stamped, interval))
-			__sync_val_compare_and_swap(&d->slot[i], word, 0);
-	}
+	match_void_round(f, dir, number, stamped, now);
 	return 1;
 }
 
@@ -269,32 +291,74 @@ static __noinline __u64 match_spill_take(struct host *h, const struct pping_flow
 
 /* --- stamping --------------------------------------------------------------------- */
 
+/* A network that duplicates a packet does so within this. */
+#define MATCH_DUPLICATE_NS (2 * PPING_NS_PER_SEC)
+/* TSvals that far behind the newest (17 minutes of milliseconds) are not late packets. */
+#define MATCH_FAR_BEHIND (1U << 20)
+/* How often in a row they were seen: two bits of `shown` above the valid one. */
+#define MATCH_STRIKE (PPING_VALID << 1)
+#define MATCH_STRIKES (3 * MATCH_STRIKE)
+
 /*
  * A slot to write to: that of the same identifier (echo sequence numbers come
  * again), a free one, one whose identifier is past answering (too old, or older
  * than an answer that was seen). MATCH_NO_SLOT if all are wanted.
  */
 static __always_inline __u32 match_free_slot(const struct pping_flow *f, __u32 dir, __u32 id,
-					     __u64 now)
+					     __u64 now, __u64 *word)
 {
 	const struct pping_direction *d = &f->dir[dir & 1];
 	__u64 answered = f->answered[dir & 1];
 	__u32 best = MATCH_NO_SLOT, free = MATCH_NO_SLOT;
 
 	for (__u32 i = 0; i < PPING_SLOTS; i++) {
-		__u64 word = d->slot[i];
+		__u64 seen = d->slot[i];
 
-		if (!word) {
+		if (!seen) {
 			free = i;
 			continue;
 		}
-		if (word >> 32 == id)
+		if (seen >> 32 == id) {
+			*word = seen;
 			return i;
-		if (match_age(word, now) > PPING_MAX_RTT_NS ||
-		    (answered && flow_id_newer(f->protocol, answered, word >> 32)))
+		}
+		if (match_age(seen, f->slot_note[dir & 1][i], now) > PPING_MAX_RTT_NS ||
+		    (answered && f->protocol == IPPROTO_TCP &&
+		     flow_id_newer(f->protocol, answered, seen >> 32))) {
 			best = i;
+			*word = seen;
+		}
 	}
-	return free < PPING_SLOTS ? free : best;
+	if (free >= PPING_SLOTS)
+		return best;
+	*word = 0;
+	return free;
+}
+
+/*
+ * An echo sequence number that comes again: who answers now does not answer the
+ * old request, which is forgotten. If that is only just gone, it may be a
+ * duplicate, and an answer could belong to either: 1, it is not to be stamped.
+ */
+static __always_inline int match_is_ambiguous(struct host *h, struct pping_flow *f,
+					      const struct pping_flow_key *key, __u32 dir, __u32 id,
+					      __u64 now)
+{
+	struct pping_direction *d = &f->dir[dir & 1];
+	__u64 time;
+
+	for (__u32 i = 0; i < PPING_SLOTS; i++) {
+		__u64 word = d->slot[i];
+
+		if (!word || word >> 32 != id)
+			continue;
+		__sync_val_compare_and_swap(&d->slot[i], word, 0);
+		return match_age(word, f->slot_note[dir & 1][i], now) < MATCH_DUPLICATE_NS;
+	}
+	if (!(f->state & FLOW_BIT(PPING_STATE_SPILLED, dir)))
+		return 0;
+	time = match_spill_take(h, key, dir, id);
+	return time && now - (time & MATCH_SPILL_TIME) < MATCH_DUPLICATE_NS;
 }
 
 static __always_inline void match_remember(struct host *h, struct pping_flow *f,
@@ -304,20 +368,18 @@ static __always_inline void match_remember(struct host *h, struct pping_flow *f,
 	struct pping_direction *d = &f->dir[dir & 1];
 	enum match_admission admission;
 	__u32 number, slot;
-	__u64 word;
+	__u64 word = 0;
 
+	if (f->protocol != IPPROTO_TCP && match_is_ambiguous(h, f, key, dir, id, now))
+		return;
 	admission = match_admit(d, now, &number);
 	if (admission == MATCH_SKIP)
 		return;
-	/* a sequence number that comes again: who answers now does not answer the old one */
-	if (f->protocol != IPPROTO_TCP && f->state & FLOW_BIT(PPING_STATE_SPILLED, dir))
-		match_spill_take(h, key, dir, id);
-	slot = match_free_slot(f, dir, id, now);
+	slot = match_free_slot(f, dir, id, now, &word);
 	if (slot < PPING_SLOTS) {
-		word = d->slot[slot];
-		f->slot_round[dir & 1][slot] = number;
 		if (__sync_val_compare_and_swap(&d->slot[slot], word, match_word(id, now)) != word)
 			return;
+		f->slot_note[dir & 1][slot] = match_note(number, now);
 	} else {
 		/* a round's other identifiers are only a precaution: not worth a place there */
 		if (admission == MATCH_MORE)
@@ -353,29 +415,65 @@ static __always_inline int match_is_stampable(const struct packet *p)
 	return p->flags & PACKET_DATA || (config.include_syn && p->flags & PACKET_SYN);
 }
 
+/*
+ * A packet with a TSval from far ahead, spoofed or damaged, would blind its
+ * direction for as long as it takes to get there, a sender whose clock was set
+ * back likewise: after four in a row that are far behind, the direction begins
+ * anew, as if met in mid-stream.
+ */
+static __always_inline void match_far_behind(struct pping_flow *f, __u32 dir, __u32 id, __u64 shown)
+{
+	__u64 next = (shown & MATCH_STRIKES) == MATCH_STRIKES ? 0 : shown + MATCH_STRIKE;
+
+	if (f->protocol != IPPROTO_TCP || (__u32)shown - id < MATCH_FAR_BEHIND)
+		return;
+	if (__sync_val_compare_and_swap(&f->shown[dir & 1], shown, next) == shown && !next)
+		f->answered[dir & 1] = 0;
+}
+
+/*
+ * Makes id the newest that the direction has shown: 1 if it is that, and this
+ * CPU the one to say so. An echo sequence number need not be higher than the
+ * last (ping may start again with the same identifier), only another.
+ */
+static __always_inline int match_show(struct pping_flow *f, __u32 dir, __u32 id, __u64 shown)
+{
+	__u64 *newest = &f->shown[dir & 1], mine = PPING_VALID | id, seen;
+
+	for (int i = 0; i < 4; i++) {
+		if (shown == mine)
+			return 0;
+		if (shown && f->protocol == IPPROTO_TCP && !flow_id_newer(f->protocol, id, shown)) {
+			match_far_behind(f, dir, id, shown);
+			return 0;
+		}
+		seen = __sync_val_compare_and_swap(newest, shown, mine);
+		if (seen == shown)
+			return 1;
+		shown = seen; /* another CPU shows one in this moment */
+	}
+	return 0;
+}
+
 /* p shows an identifier other than the newest that its direction has shown. */
-static __noinline void match_stamp(struct host *h, struct pping_flow *f, const struct packet *p,
-				   const struct pping_flow_key *key, __u32 dir)
+static __noinline int match_stamp(struct host *h, struct pping_flow *f, const struct packet *p,
+				  const struct pping_flow_key *key, __u32 dir)
 {
 	__u64 shown;
 
 	dir &= 1;
 	shown = f->shown[dir];
 	if (!flow_is(f, key))
-		return;
-	if (shown && !flow_id_newer(f->protocol, p->id, shown))
-		return;
-	if (__sync_val_compare_and_swap(&f->shown[dir], shown, PPING_VALID | p->id) != shown)
-		return; /* another CPU shows one in this moment */
-	if (!match_is_stampable(p))
-		return;
+		return 0;
+	if (!match_show(f, dir, p->id, shown) || !match_is_stampable(p))
+		return 0;
 	/* met in mid-stream: it may have been shown before we looked */
 	if (!shown && p->protocol == IPPROTO_TCP && !(p->flags & PACKET_SYN))
-		return;
-	if (!config.include_local && host__way(h) != PPING_MATCH_EGRESS &&
-	    match_is_local(h, f, dir))
-		return;
+		return 0;
+	if (!config.include_local && match_is_local(h, f, dir))
+		return 0;
 	match_remember(h, f, key, dir, p->id, host__now(h));
+	return 0;
 }
 
 /* --- matching --------------------------------------------------------------------- */
@@ -397,8 +495,8 @@ static __always_inline __u64 match_keep_rtt(struct pping_direction *d, __u64 rtt
 }
 
 /* Packets of direction dir were answered rtt ns later, by the packet now at hand. */
-static __noinline void match_report(struct host *h, struct pping_flow *f, __u32 dir, __u64 now,
-				    __u64 rtt)
+static __noinline int match_report(struct host *h, struct pping_flow *f, __u32 dir, __u64 now,
+				   __u64 rtt)
 {
 	struct pping_event e = {};
 
@@ -415,6 +513,7 @@ static __noinline void match_report(struct host *h, struct pping_flow *f, __u32 
 	}
 	host__count(h, PPING_COUNT_RTTS);
 	host__emit(h, &e);
+	return 0;
 }
 
 /*
@@ -427,7 +526,8 @@ static __always_inline __u64 match_take(struct host *h, struct pping_flow *f,
 					__u64 *now)
 {
 	struct pping_direction *d = &f->dir[dir & 1];
-	__u64 time;
+	__u64 time, age;
+	__u8 note;
 
 	for (__u32 i = 0; i < PPING_SLOTS; i++) {
 		__u64 word = d->slot[i];
@@ -437,9 +537,11 @@ static __always_inline __u64 match_take(struct host *h, struct pping_flow *f,
 		*now = host__now(h);
 		if (__sync_val_compare_and_swap(&d->slot[i], word, 0) != word)
 			return 0;
-		if (!match_claim_round(f, dir, f->slot_round[dir & 1][i], word))
+		note = f->slot_note[dir & 1][i];
+		age = match_age(word, note, *now);
+		if (!match_claim_round(f, dir, note, (*now - age) >> PPING_TIME_SHIFT, *now))
 			return 0;
-		return match_age(word, *now);
+		return age;
 	}
 	if (!(f->state & FLOW_BIT(PPING_STATE_SPILLED, dir)))
 		return 0;
@@ -447,33 +549,38 @@ static __always_inline __u64 match_take(struct host *h, struct pping_flow *f,
 	if (!time)
 		return 0;
 	*now = host__now(h);
-	if (!match_claim_round(f, dir, time >> MATCH_SPILL_ROUND_SHIFT, time >> PPING_TIME_SHIFT))
+	age = *now - (time & MATCH_SPILL_TIME);
+	if (!match_claim_round(f, dir, time >> MATCH_SPILL_ROUND_SHIFT,
+			       (time & MATCH_SPILL_TIME) >> PPING_TIME_SHIFT, *now))
 		return 0;
-	return *now - (time & MATCH_SPILL_TIME);
+	return age;
 }
 
 /* p echoes an identifier of direction dir other than the newest answered one. */
-static __noinline void match_answer(struct host *h, struct pping_flow *f, const struct packet *p,
-				    const struct pping_flow_key *key, __u32 dir)
+static __noinline int match_answer(struct host *h, struct pping_flow *f, const struct packet *p,
+				   const struct pping_flow_key *key, __u32 dir)
 {
 	__u64 shown, answered, rtt, now = 0;
+	int tcp;
 
 	dir &= 1;
 	if (!flow_is(f, key))
-		return;
+		return 0;
 	shown = f->shown[dir];
 	answered = f->answered[dir];
-	if (!shown || flow_id_newer(f->protocol, p->echo, shown))
-		return; /* echoes what was never shown here */
-	if (!answered || flow_id_newer(f->protocol, p->echo, answered)) {
+	tcp = f->protocol == IPPROTO_TCP;
+	if (!shown || (tcp && flow_id_newer(f->protocol, p->echo, shown)))
+		return 0; /* echoes what was never shown here */
+	if (!answered || !tcp || flow_id_newer(f->protocol, p->echo, answered)) {
 		__u64 mine = PPING_VALID | p->echo;
 
 		if (__sync_val_compare_and_swap(&f->answered[dir], answered, mine) == mine)
-			return; /* another CPU looks it up */
+			return 0; /* another CPU looks it up */
 	}
 	rtt = match_take(h, f, key, dir, p->echo, &now);
 	if (rtt && rtt <= PPING_MAX_RTT_NS)
 		match_report(h, f, dir, now, rtt);
+	return 0;
 }
 
 /* --- a packet ----------------------------------------------------------------------- */
@@ -487,22 +594,24 @@ static __always_inline void match_count(struct pping_flow *f, const struct packe
 }
 
 /*
- * Slots hold 32 bits of time, right for 68 s: what was stamped longer ago than
- * an answer counts is forgotten before it could seem young. To be called with
- * the first packet of an epoch; the flow's packet before that was `gap` epochs
- * ago, and then nothing was older than PPING_MAX_RTT_NS.
+ * A slot's time is right for 18 minutes: what was stamped longer ago than an
+ * answer counts is forgotten before it could seem young. To be called with the
+ * first packet of an epoch; the flow's packet before that was `gap` epochs ago,
+ * and then nothing was older than PPING_MAX_RTT_NS.
  */
-static __noinline void match_sweep(struct host *h, struct pping_flow *f, __u32 gap)
+static __noinline int match_sweep(struct host *h, struct pping_flow *f, __u32 gap)
 {
 	__u64 now = host__now(h), young = gap > 2 ? (gap - 2) * PPING_NS_PER_SEC : 0;
 
 	for (int i = 0; i < 2 * PPING_SLOTS; i++) {
 		__u64 *slot = &f->dir[i / PPING_SLOTS].slot[i % PPING_SLOTS];
-		__u64 word = *slot, age = match_age(word, now);
+		__u8 note = f->slot_note[i / PPING_SLOTS][i % PPING_SLOTS];
+		__u64 word = *slot, age = match_age(word, note, now);
 
 		if (word && (age > PPING_MAX_RTT_NS || age < young))
 			__sync_val_compare_and_swap(slot, word, 0);
 	}
+	return 0;
 }
 
 /* What happens seldom in the life of a flow; NULL when the flow wants nothing more of this packet. */
@@ -522,8 +631,9 @@ static __noinline struct pping_flow *match_lifecycle(struct host *h, struct ppin
 		flow_remove(h, key);
 		return NULL;
 	}
+	/* the answer to a closed flow's last data is an RTT too */
 	if (f->state & PPING_STATE_CLOSED)
-		return f; /* the answer to its last data is an RTT too */
+		return flow_expired(f, host__epoch(h)) ? NULL : f;
 	if (!(p->flags & PACKET_SYN) && !(f->state & PPING_STATE_ESTABLISHED))
 		flow_mark(f, PPING_STATE_ESTABLISHED);
 	if (!(f->state & PPING_STATE_REPLIED) && dir != flow_opener(f) && !(p->flags & PACKET_RST))
@@ -564,9 +674,9 @@ static __always_inline void match_packet(struct host *h, const struct packet *p)
 	}
 	epoch = host__epoch(h);
 	gap = epoch - f->epoch;
-	if (gap && !(f->state & PPING_STATE_CLOSED)) {
+	if ((__s32)gap > 0 && !(f->state & PPING_STATE_CLOSED)) {
+		match_sweep(h, f, gap); /* first: who sees the new epoch may match */
 		f->epoch = epoch;
-		match_sweep(h, f, gap);
 	}
 	if (config.counters)
 		match_count(f, p, dir);

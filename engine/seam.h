@@ -59,6 +59,8 @@ static __always_inline struct pping_spill_bucket *host__spill_bucket(struct host
 /* Tags of flows put off; index is below PPING_DOOR_SLOTS. */
 static __always_inline __u32 *host__door(struct host *h, __u32 index);
 static __always_inline struct pping_pressure *host__pressure(struct host *h);
+/* Do all CPUs together see more new flows than they should? */
+static __always_inline int host__is_pressed(struct host *h);
 
 /* Is it an address of the host we run on? */
 static __always_inline int host__is_local(struct host *h, const union pping_addr *addr);

@@ -246,6 +246,12 @@ static __always_inline __u32 *host__door(struct host *h, __u32 index)
 	return &h->engine->door[index];
 }
 
+/* There is one CPU. */
+static __always_inline int host__is_pressed(struct host *h)
+{
+	return 0;
+}
+
 static __always_inline struct pping_pressure *host__pressure(struct host *h)
 {
 	return &h->engine->pressure;

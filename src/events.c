@@ -188,8 +188,10 @@ int events__drain(struct events *e, uint64_t horizon, events_fn fn, void *ctx)
 	sort(e);
 	for (size_t i = 0; i < e->len && e->order[i]->timestamp <= horizon; i++) {
 		err = fn(ctx, e->order[i]);
-		if (err < 0)
+		if (err < 0) {
+			e->len = 0; /* nobody takes the rest, and nothing is to go out twice */
 			return err;
+		}
 	}
 	keep_later(e, horizon);
 	return 0;

@@ -22,10 +22,6 @@
 #define KERNEL_FLOOR_MAJOR 5
 #define KERNEL_FLOOR_MINOR 15
 
-/* An unanswered flow should keep its place for this long, whatever else arrives. */
-#define TURNOVER_SECONDS 2
-#define PRESSURE_LEAST 16
-
 struct kernel {
 	struct pping_kern *skel;
 	struct pping_config config;
@@ -138,6 +134,7 @@ void kernel__explain(int err, const char *what)
 	words = last_words();
 	fprintf(stderr, "pping: %s: %s%s%s%s\n", what, strerror(-err), words ? " (" : "",
 		words ? words : "", words ? ")" : "");
+	said[0] = '\0';
 }
 
 static int random_keys(struct pping_config *config)
@@ -151,21 +148,11 @@ static int random_keys(struct pping_config *config)
 	return 0;
 }
 
-/* New flows per CPU and window that turn the whole table over in TURNOVER_SECONDS. */
-static uint32_t pressure_limit(uint32_t max_flows)
-{
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	uint32_t limit = max_flows / TURNOVER_SECONDS / PPING_PRESSURE_WINDOWS_PER_SEC /
-			 (cpus > 0 ? cpus : 1);
-
-	return limit < PRESSURE_LEAST ? PRESSURE_LEAST : limit;
-}
-
 static void configure(struct pping_config *config, const struct kernel_settings *set)
 {
 	const struct options *opts = set->options;
 
-	config->pressure_limit = pressure_limit(opts->max_flows);
+	config->pressure_limit = pping_pressure_limit(opts->max_flows);
 
 	config->rate_limit_ns = opts->rate_limit_ns;
 	config->rtt_rate = opts->rtt_rate;
@@ -298,6 +285,7 @@ int kernel__open_xdp(struct kernel *k, bool frags, struct bpf_object **object)
 	size_t size;
 	int err;
 
+	said_len = 0;
 	elf = pping_kern__elf_bytes(&size);
 	*object = bpf_object__open_mem(elf, size, &opts);
 	err = *object ? 0 : -errno;
@@ -305,10 +293,8 @@ int kernel__open_xdp(struct kernel *k, bool frags, struct bpf_object **object)
 		err = select_xdp(k, *object, frags);
 	if (!err)
 		err = reuse_maps(k, *object);
-	if (err) {
+	if (err)
 		bpf_object__close(*object);
-		kernel__explain(err, "can't prepare the XDP program");
-	}
 	return err;
 }
 
@@ -357,6 +343,11 @@ void kernel__tick(struct kernel *k)
 {
 	/* one writer; programs read it whole */
 	__atomic_store_n(&k->shared->epoch, k->shared->epoch + 1, __ATOMIC_RELAXED);
+}
+
+void kernel__set_pressed(struct kernel *k, bool pressed)
+{
+	__atomic_store_n(&k->shared->pressed, pressed, __ATOMIC_RELAXED);
 }
 
 /* Flows that asked before ask again. */

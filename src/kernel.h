@@ -33,7 +33,7 @@ void kernel__free(struct kernel *kernel); /* NULL is fine */
  * The XDP program as an object of its own, opened but not loaded, so that libxdp
  * or we can load it in its place; it shares the loaded kernel's maps and
  * configuration. frags: with multi-buffer support (kernel 5.18). The caller
- * closes the object. 0 or a negative errno (printed).
+ * closes the object. 0 or a negative errno (not printed).
  */
 int kernel__open_xdp(struct kernel *kernel, bool frags, struct bpf_object **object);
 
@@ -46,6 +46,8 @@ int kernel__cleanup_fd(const struct kernel *kernel);
 
 /* A second of the event loop went by: flows age by these. */
 void kernel__tick(struct kernel *kernel);
+/* Do all CPUs together see more new flows than the table should take? */
+void kernel__set_pressed(struct kernel *kernel, bool pressed);
 
 int kernel__add_local(struct kernel *kernel, const union pping_addr *addr);
 int kernel__remove_local(struct kernel *kernel, const union pping_addr *addr);

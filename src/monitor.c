@@ -34,6 +34,8 @@ struct monitor {
 	uint64_t start_ns, end_ns;
 	uint64_t lost_told;
 	uint64_t put_off_told, pressure_told_ns;
+	uint64_t new_flows, new_flows_ns; /* at the last look */
+	uint64_t evicted; /* when the last cleaning pass ended */
 	struct pping_counters counters; /* as last read */
 };
 
@@ -83,10 +85,29 @@ static int on_events(void *ctx, uint32_t epoll_events)
 	return drain_if_wanted(ctx);
 }
 
+/* What one CPU can't see: a flood that is spread over all of them. */
+static void watch_pressure(struct monitor *m)
+{
+	struct pping_counters c;
+	uint64_t now = now_ns(), flows, limit;
+
+	if (kernel__counters(m->kernel, &c))
+		return;
+	flows = c.n[PPING_COUNT_FLOWS_CREATED] + c.n[PPING_COUNT_FLOWS_PUT_OFF];
+	limit = (now - m->new_flows_ns) * pping_pressure_limit(m->options->max_flows) >>
+		PPING_PRESSURE_WINDOW_SHIFT;
+	kernel__set_pressed(m->kernel, flows - m->new_flows > limit);
+	m->new_flows = flows;
+	m->new_flows_ns = now;
+}
+
 static int on_drain_timer(void *ctx, uint64_t expirations)
 {
+	struct monitor *m = ctx;
+
 	(void)expirations;
-	return drain_if_wanted(ctx);
+	watch_pressure(m);
+	return drain_if_wanted(m);
 }
 
 /* Losses belong to the data: whoever reads them alone must know that some are missing. */
@@ -151,8 +172,17 @@ static int on_timeout_event(void *ctx, const struct pping_event *event)
 
 static void on_pass(void *ctx, const struct mapclean_report *pass)
 {
+	const __u64 *did = pass->did.n;
 	struct monitor *m = ctx;
+	struct pping_counters c;
 
+	if (!kernel__counters(m->kernel, &c)) {
+		uint64_t gone = c.n[PPING_COUNT_FLOWS_REMOVED] + did[PPING_CLEANUP_SEEN] -
+				did[PPING_CLEANUP_REMOVED];
+		uint64_t created = c.n[PPING_COUNT_FLOWS_CREATED];
+
+		m->evicted = created > gone ? created - gone : 0;
+	}
 	if (m->options->debug_cleanup)
 		summary__print_cleanup(stderr, pass);
 }
@@ -390,21 +420,26 @@ int monitor__finish(struct monitor *m)
 	detach(m);
 	m->end_ns = now_ns();
 	err = mapclean__run_pass(m->clean);
-	m->finished = !err;
+	m->finished = true;
 	if (!err)
 		err = tell_lost(m);
 	drained = events__drain(m->events, UINT64_MAX, on_event, m);
 	return err ? err : drained;
 }
 
-void monitor__summary(const struct monitor *m, struct summary *s)
+void monitor__summary(struct monitor *m, struct summary *s)
 {
 	const struct mapclean_report *last = mapclean__last(m->clean);
 
+	/* how many flows there are and how many were evicted tells only a pass that has just ended */
+	if (!m->finished)
+		mapclean__run_pass(m->clean);
 	memset(s, 0, sizeof(*s));
 	s->interface = m->options->interface;
 	s->elapsed_ns = (m->end_ns ? m->end_ns : now_ns()) - m->start_ns;
 	kernel__counters(m->kernel, &s->counters);
+	s->evicted = m->evicted;
+	s->down = m->device.ifindex && !m->device.up;
 	s->counted_present = last->passes > 0;
 	s->present = last->did.n[PPING_CLEANUP_SEEN] - last->did.n[PPING_CLEANUP_REMOVED];
 	s->present_replied = last->did.n[PPING_CLEANUP_REPLIED];

@@ -20,7 +20,7 @@ int monitor__new(struct monitor **monitor, struct loop *loop, const struct optio
 /* Detaches, hands everything measured to the sink and counts up. 0 or a negative errno (printed). */
 int monitor__finish(struct monitor *monitor);
 /* The totals so far, or of the whole run after monitor__finish(). */
-void monitor__summary(const struct monitor *monitor, struct summary *summary);
+void monitor__summary(struct monitor *monitor, struct summary *summary);
 void monitor__free(struct monitor *monitor); /* NULL is fine */
 
 #endif /* SRC_MONITOR_H */

@@ -192,12 +192,6 @@ static int wait_for_input(void *ctx, int fd)
 
 /* --- begin and end -------------------------------------------------------------------------- */
 
-/* As kernel.c's, of one CPU: new flows in a window that turn the table over in two seconds. */
-static uint32_t pressure_limit(uint32_t max_flows)
-{
-	return max_flows / 2 / PPING_PRESSURE_WINDOWS_PER_SEC;
-}
-
 static int start_engine(struct replay *r)
 {
 	const struct options *o = r->options;
@@ -205,7 +199,7 @@ static int start_engine(struct replay *r)
 		.config = {
 			.rate_limit_ns = o->rate_limit_ns,
 			.rtt_rate = o->rtt_rate,
-			.pressure_limit = pressure_limit(o->max_flows),
+			.pressure_limit = pping_pressure_limit(o->max_flows),
 			.use_srtt = o->use_srtt,
 			.track_tcp = o->track_tcp,
 			.track_icmp = o->track_icmp,
@@ -317,6 +311,8 @@ void replay__summary(const struct replay *r, struct summary *s)
 	s->counters = *engine_host__counters(r->engine);
 	engine_host__flows(r->engine, &s->present, &s->present_replied);
 	s->counted_present = true;
+	s->evicted = s->counters.n[PPING_COUNT_FLOWS_CREATED] -
+		     s->counters.n[PPING_COUNT_FLOWS_REMOVED] - s->present;
 	s->records = sink__records(r->sink);
 }
 

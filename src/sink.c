@@ -67,7 +67,10 @@ int sink__event(struct sink *s, const struct pping_event *event)
 	}
 	if (text->len != before) {
 		output__wrote_record(s->output);
-		s->records++;
+		s->records += event->type != PPING_EVENT_LOST;
+	} else if (event->type == PPING_EVENT_LOST) {
+		/* the format has no form for it, and it must be known */
+		fprintf(stderr, "pping: lost %" PRIu64 " events\n", (uint64_t)event->lost);
 	}
 	return 0;
 }

@@ -35,14 +35,6 @@ static void print_counters(FILE *to, const struct pping_counters *c, int first, 
 			fprintf(to, ", %" PRIu64 " %s", (uint64_t)c->n[i], labels[i]);
 }
 
-static uint64_t evicted(const struct summary *s)
-{
-	uint64_t created = s->counters.n[PPING_COUNT_FLOWS_CREATED];
-	uint64_t gone = s->counters.n[PPING_COUNT_FLOWS_REMOVED] + s->present;
-
-	return s->counted_present && created > gone ? created - gone : 0;
-}
-
 static void print_flows(FILE *to, const struct summary *s)
 {
 	const struct pping_counters *c = &s->counters;
@@ -55,8 +47,8 @@ static void print_flows(FILE *to, const struct summary *s)
 	print_counters(to, c, PPING_COUNT_FLOWS_CLOSED, PPING_COUNT_FLOWS_CLOSED);
 	print_counters(to, c, PPING_COUNT_FLOWS_TIMED_OUT, PPING_COUNT_FLOWS_TIMED_OUT);
 	print_counters(to, c, PPING_COUNT_FLOWS_FAILED, PPING_COUNT_FLOWS_PUT_OFF);
-	if (evicted(s))
-		fprintf(to, ", %" PRIu64 " evicted for newer ones (--max-flows)", evicted(s));
+	if (s->evicted)
+		fprintf(to, ", %" PRIu64 " evicted for newer ones (--max-flows)", s->evicted);
 	fprintf(to, "\n");
 }
 
@@ -67,8 +59,7 @@ static void print_rtts(FILE *to, const struct summary *s)
 	fprintf(to, "  RTTs     %" PRIu64 " from %" PRIu64 " timestamps",
 		(uint64_t)c->n[PPING_COUNT_RTTS], (uint64_t)c->n[PPING_COUNT_STAMPED]);
 	print_counters(to, c, PPING_COUNT_SPILL_OVERWRITTEN, PPING_COUNT_SPILL_BUSY);
-	fprintf(to, "\n  events   %" PRIu64 " handed over, %" PRIu64 " printed",
-		(uint64_t)c->n[PPING_COUNT_EVENTS_EMITTED], s->records);
+	fprintf(to, "\n  events   %" PRIu64 " recorded", s->records);
 	print_counters(to, c, PPING_LOST_FIRST, PPING_LOST_LAST);
 	fprintf(to, "\n");
 }
@@ -83,6 +74,8 @@ static const char *silence(const struct summary *s)
 		return NULL;
 	if (!seen && s->capture)
 		return s->filtered ? "no packet passed the filter" : "no packet was read";
+	if (!seen && s->down)
+		return "the interface is down";
 	if (!seen)
 		return "no packet was seen: is this the interface that carries the traffic?";
 	if (!n[PPING_COUNT_TRACKED]) {

@@ -16,7 +16,9 @@ struct summary {
 	uint64_t present; /* flow entries at the last look */
 	uint64_t present_replied; /* of these seen in both directions */
 	bool counted_present; /* the two are known */
-	uint64_t records; /* formatted for the output */
+	uint64_t evicted; /* entries that gave way to newer ones */
+	bool down; /* the interface is there and down */
+	uint64_t records; /* events that went to the output */
 	/* of a capture */
 	bool capture;
 	uint64_t reading_ns; /* what it took */
