@@ -76,6 +76,7 @@ struct pping_config {
 	__u8 include_syn;
 	__u8 counters; /* count packets and bytes per flow */
 	__u8 l3_device; /* frames begin with the IP header */
+	__u8 loopback; /* what leaves arrives here again */
 	__u8 debug_cleanup; /* count what a cleaning pass did */
 	__u8 test_clock; /* tests only: time is shared.test_now */
 };

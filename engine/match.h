@@ -470,7 +470,9 @@ static __noinline int match_stamp(struct host *h, struct pping_flow *f, const st
 	/* met in mid-stream: it may have been shown before we looked */
 	if (!shown && p->protocol == IPPROTO_TCP && !(p->flags & PACKET_SYN))
 		return 0;
-	if (!config.include_local && match_is_local(h, f, dir))
+	/* what leaves is answered by others, unless it leaves by the loopback device */
+	if (!config.include_local && (config.loopback || host__way(h) != PPING_MATCH_EGRESS) &&
+	    match_is_local(h, f, dir))
 		return 0;
 	match_remember(h, f, key, dir, p->id, host__now(h));
 	return 0;

@@ -164,6 +164,7 @@ static void configure(struct pping_config *config, const struct kernel_settings 
 	config->counters = opts->counters;
 	config->debug_cleanup = opts->debug_cleanup;
 	config->l3_device = set->l3_device;
+	config->loopback = set->loopback;
 }
 
 static int configure_object(struct kernel *k, const struct kernel_settings *set)

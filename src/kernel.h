@@ -21,6 +21,7 @@ struct kernel;
 struct kernel_settings {
 	const struct options *options;
 	bool l3_device; /* frames of the interface begin with the IP header */
+	bool loopback; /* what leaves through it arrives on it */
 };
 
 /* Opens and configures the object, loads nothing. 0 or a negative errno (printed). */

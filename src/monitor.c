@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <inttypes.h>
+#include <net/if_arp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -359,6 +360,7 @@ static int load(struct monitor *m)
 	struct kernel_settings settings = {
 		.options = m->options,
 		.l3_device = netdev__is_l3(m->device.arp_type),
+		.loopback = m->device.arp_type == ARPHRD_LOOPBACK,
 	};
 	int err = kernel__open(&m->kernel, &settings);
 

@@ -499,7 +499,7 @@ first_and_last_events() {
 import json, re, sys
 rows = [json.loads(line) for line in open(sys.argv[1])]
 summary = open(sys.argv[2]).read()
-handed = int(re.search(r"(\d+) recorded", summary)[1])
+handed = int(re.search(r"(\d+) handed over", summary)[1])
 opened = sum(r.get("flow_event") == "opening" for r in rows)
 rtts = sum("rtt" in r for r in rows)
 late = (rows[-1]["timestamp"] - int(sys.argv[3])) / 1e6
