@@ -107,7 +107,8 @@ static int run_options(struct run *run)
 	err = measure(run);
 	if (was_started(run))
 		summarize(run, &summary);
-	closed = sink__close(run->sink, LAST_WRITE_MS);
+	closed =
+		was_started(run) ? sink__close(run->sink, LAST_WRITE_MS) : sink__discard(run->sink);
 	if (was_started(run) && !run->options.quiet)
 		summary__print(stderr, &summary);
 	monitor__free(run->monitor);

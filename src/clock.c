@@ -112,3 +112,11 @@ bool clock__check(struct clock_map *map, int64_t *step_ns)
 	map->error_ns = reading.error_ns;
 	return false;
 }
+
+uint64_t clock__now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}

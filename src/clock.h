@@ -34,6 +34,9 @@ struct clock_line {
 	int64_t slew_ns; /* how far it moves after that */
 };
 
+/* CLOCK_MONOTONIC in ns, what packets are stamped with. */
+uint64_t clock__now(void);
+
 /* Kept by the caller, private to clock.c. */
 struct clock_map {
 	clock_read_fn read;

@@ -3,11 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <bpf/bpf.h>
 
+#include "clock.h"
 #include "kernel.h"
 #include "mapclean.h"
 
@@ -25,14 +25,6 @@ struct mapclean {
 	struct pping_cleanup before; /* the map's totals when the pass began */
 	struct mapclean_report pass, last, total;
 };
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * PPING_NS_PER_SEC + ts.tv_nsec;
-}
 
 static int fail(int err, const char *what)
 {
@@ -58,7 +50,7 @@ static int begin_pass(struct mapclean *c)
 		return fail(-errno, "can't start a pass");
 	memset(&c->pass, 0, sizeof(c->pass));
 	c->pass.passes = 1;
-	c->pass_start_ns = now_ns();
+	c->pass_start_ns = clock__now();
 	return 0;
 }
 
@@ -97,7 +89,7 @@ static int end_pass(struct mapclean *c)
 static int read_piece(struct mapclean *c)
 {
 	struct pping_event record = {};
-	uint64_t start = now_ns(), spent;
+	uint64_t start = clock__now(), spent;
 	int err = 0, records;
 
 	for (records = 0; records < PIECE_RECORDS; records++) {
@@ -116,7 +108,7 @@ static int read_piece(struct mapclean *c)
 		if (err)
 			break;
 	}
-	spent = now_ns() - start;
+	spent = clock__now() - start;
 	c->pass.runtime_ns += spent;
 	if (c->pass.longest_ns < spent)
 		c->pass.longest_ns = spent;
@@ -148,7 +140,7 @@ static int on_timer(void *ctx, uint64_t expirations)
 	err = end_pass(c);
 	if (err)
 		return err;
-	spent = now_ns() - c->pass_start_ns;
+	spent = clock__now() - c->pass_start_ns;
 	return loop__timer_set(c->timer, spent + PIECE_MIN_NS < c->set.interval_ns
 						 ? c->set.interval_ns - spent
 						 : PIECE_MIN_NS);

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 
 #include "attach.h"
+#include "clock.h"
 #include "events.h"
 #include "kernel.h"
 #include "mapclean.h"
@@ -40,14 +40,6 @@ struct monitor {
 	struct pping_counters counters; /* as last read */
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * PPING_NS_PER_SEC + ts.tv_nsec;
-}
-
 /* --- events --------------------------------------------------------------------- */
 
 static int on_event(void *ctx, const struct pping_event *event)
@@ -77,7 +69,7 @@ static int drain_if_wanted(struct monitor *m)
 			return err;
 		m->draining = wanted;
 	}
-	return wanted ? drain(m, now_ns() - HANDOVER_NS) : 0;
+	return wanted ? drain(m, clock__now() - HANDOVER_NS) : 0;
 }
 
 static int on_events(void *ctx, uint32_t epoll_events)
@@ -90,7 +82,7 @@ static int on_events(void *ctx, uint32_t epoll_events)
 static void watch_pressure(struct monitor *m)
 {
 	struct pping_counters c;
-	uint64_t now = now_ns(), flows, limit;
+	uint64_t now = clock__now(), flows, limit;
 
 	if (kernel__counters(m->kernel, &c))
 		return;
@@ -125,7 +117,7 @@ static int tell_lost(struct monitor *m)
 	lost = summary__lost(&m->counters);
 	if (lost == m->lost_told)
 		return 0;
-	event.timestamp = now_ns();
+	event.timestamp = clock__now();
 	event.lost = lost - m->lost_told;
 	m->lost_told = lost;
 	return events__add(m->events, &event);
@@ -134,7 +126,7 @@ static int tell_lost(struct monitor *m)
 /* A flood must not flood the terminal as well: one line a minute. */
 static void tell_pressure(struct monitor *m)
 {
-	uint64_t put_off = m->counters.n[PPING_COUNT_FLOWS_PUT_OFF], now = now_ns();
+	uint64_t put_off = m->counters.n[PPING_COUNT_FLOWS_PUT_OFF], now = clock__now();
 
 	if (put_off == m->put_off_told || m->options->quiet ||
 	    (m->pressure_told_ns && now - m->pressure_told_ns < 60 * PPING_NS_PER_SEC))
@@ -405,7 +397,7 @@ int monitor__new(struct monitor **monitor, struct loop *loop, const struct optio
 	m->options = options;
 	m->sink = sink;
 	m->draining = true;
-	m->start_ns = now_ns();
+	m->start_ns = clock__now();
 	err = start(m, loop);
 	if (err) {
 		monitor__free(m);
@@ -420,7 +412,7 @@ int monitor__finish(struct monitor *m)
 	int err, drained;
 
 	detach(m);
-	m->end_ns = now_ns();
+	m->end_ns = clock__now();
 	err = mapclean__run_pass(m->clean);
 	m->finished = true;
 	if (!err)
@@ -438,7 +430,7 @@ void monitor__summary(struct monitor *m, struct summary *s)
 		mapclean__run_pass(m->clean);
 	memset(s, 0, sizeof(*s));
 	s->interface = m->options->interface;
-	s->elapsed_ns = (m->end_ns ? m->end_ns : now_ns()) - m->start_ns;
+	s->elapsed_ns = (m->end_ns ? m->end_ns : clock__now()) - m->start_ns;
 	kernel__counters(m->kernel, &s->counters);
 	s->evicted = m->evicted;
 	s->down = m->device.ifindex && !m->device.up;

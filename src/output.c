@@ -363,6 +363,13 @@ static int wait_for_reader(struct output *out, int timeout_ms)
 	return err;
 }
 
+int output__discard(struct output *out)
+{
+	if (out->first)
+		remove_created(out, &out->file);
+	return output__close(out, 0);
+}
+
 int output__close(struct output *out, int timeout_ms)
 {
 	int err;

@@ -66,4 +66,7 @@ int output__reopen(struct output *out);
  */
 int output__close(struct output *out, int timeout_ms);
 
+/* The same for a run that did not come about: a file made for it alone goes, so that the next one can make it. */
+int output__discard(struct output *out);
+
 #endif /* SRC_OUTPUT_H */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "capture.h"
+#include "clock.h"
 #include "engine_host.h"
 #include "replay.h"
 
@@ -46,14 +47,6 @@ struct replay {
 	uint64_t first_passed_over; /* number of that packet in the capture */
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * PPING_NS_PER_SEC + ts.tv_nsec;
-}
-
 /* --- progress --------------------------------------------------------------------------- */
 
 /* On a terminal, unless the data go there. */
@@ -67,7 +60,7 @@ static bool wants_progress(const struct options *options)
 
 static void show_progress(struct replay *r)
 {
-	uint64_t now = now_ns(), spent = now - r->start_ns;
+	uint64_t now = clock__now(), spent = now - r->start_ns;
 	struct capture_progress p;
 
 	if (now - r->shown_ns < PROGRESS_NS)
@@ -268,7 +261,7 @@ int replay__new(struct replay **replay, struct loop *loop, const struct options 
 	r->sink = sink;
 	r->ready_fd = r->signal_fd = -1;
 	r->show_progress = wants_progress(options);
-	r->start_ns = r->shown_ns = now_ns();
+	r->start_ns = r->shown_ns = clock__now();
 	err = start(r, loop);
 	if (err) {
 		replay__free(r);
@@ -281,7 +274,7 @@ int replay__new(struct replay **replay, struct loop *loop, const struct options 
 int replay__finish(struct replay *r)
 {
 	clear_progress(r);
-	r->end_ns = now_ns();
+	r->end_ns = clock__now();
 	if (!r->passed_over)
 		return 0;
 	fprintf(stderr,
@@ -303,7 +296,7 @@ void replay__summary(const struct replay *r, struct summary *s)
 	s->capture = true;
 	s->interface = capture__name(r->capture);
 	s->elapsed_ns = r->last_ns - r->first_ns;
-	s->reading_ns = (r->end_ns ? r->end_ns : now_ns()) - r->start_ns;
+	s->reading_ns = (r->end_ns ? r->end_ns : clock__now()) - r->start_ns;
 	s->filtered = p.filtered;
 	s->disordered = r->disordered;
 	s->disorder_ns = r->disorder_ns;

@@ -54,6 +54,16 @@ int sink__close(struct sink *s, int timeout_ms)
 	return err;
 }
 
+int sink__discard(struct sink *s)
+{
+	int err;
+
+	loop__remove(s->writable);
+	err = output__discard(s->output);
+	free(s);
+	return err;
+}
+
 int sink__event(struct sink *s, const struct pping_event *event)
 {
 	struct text *text = output__text(s->output);

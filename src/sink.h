@@ -19,6 +19,8 @@ struct sink;
 int sink__open(struct sink **sink, const struct options *options, struct loop *loop);
 /* Writes what is pending, waiting at most timeout_ms. 0 or a negative errno (printed). */
 int sink__close(struct sink *sink, int timeout_ms);
+/* Instead, when the source could not start: leaves no empty file behind that was made for it. */
+int sink__discard(struct sink *sink);
 
 /*
  * An event whose timestamp counts CLOCK_MONOTONIC ns, or with --read those since
