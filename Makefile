@@ -129,7 +129,7 @@ capture-tests: $(MAKE_CAPTURES)
 fuzz: $(FUZZERS)
 	$(Q)tests/fuzz/run $(FUZZ_SECONDS) $(FUZZERS)
 
-test: all unit-tests bpf-tests capture-tests $(BUILD)/bench/pour capture-tests
+test: all unit-tests bpf-tests capture-tests $(BUILD)/bench/pour
 	$(Q)tests/run
 
 # Boots Debian's kernels under qemu; fetches them, and takes some minutes each.

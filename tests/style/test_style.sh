@@ -6,7 +6,13 @@ cd "$(dirname "$0")/../.." || exit 1
 failed=0
 
 # A git checkout names its files; a tarball has nothing else in it.
-sources() { git ls-files "$@" 2>/dev/null || find . -path ./build -prune -o -type f \( -name "${1#\*}" \) -print; }
+sources() {
+    local pattern
+    git ls-files "$@" 2>/dev/null && return
+    for pattern; do
+        find . -path ./build -prune -o -type f -name "$pattern" -print
+    done
+}
 
 # check NAME OFFENDERS
 check() {
