@@ -27,7 +27,7 @@ broken() {
 case_run broken_stamps_pure_acks broken \
     's/return p->flags & PACKET_DATA.*/return 1;/' '.*invented samples'
 case_run broken_misses_one_in_64 broken \
-    's/^\(\trtt = match_take(\)/\tif (!(p->echo \& 63))\n\t\treturn;\n\1/' '.* matched, not 99.5'
+    's/^\(\trtt = match_take(\)/\tif (!(p->echo \& 63))\n\t\treturn 0;\n\1/' '.* matched, not 99.5'
 case_run broken_adds_20_us broken \
     's/^\t\tmatch_report(h, f, dir, now, rtt);/\t\tmatch_report(h, f, dir, now, rtt + 20000);/' \
     'median error'
