@@ -504,6 +504,7 @@ static inline void engine__reset(struct engine *e)
 	e->shared->test_now = TEST_BEGIN;
 	e->shared->epoch = TEST_EPOCH;
 	e->shared->local_generation = 1;
+	e->shared->pressed = 0;
 	if (e->config.pressure_limit)
 		engine_clear_pressure(e);
 }

@@ -439,6 +439,31 @@ static void flow_put_off_is_named_like_any_other(void)
 	CHECK_INT(ntohs(e->event[0].flow.sport), 80);
 }
 
+/* What all CPUs together see counts only where pressure has a limit. */
+static void pressure_that_the_host_sees(void)
+{
+	static const struct pping_config config[] = { { EVERYTHING, .pressure_limit = 1000 },
+						      { EVERYTHING } };
+	struct packet_spec first = syn(CLIENT, SERVER, 1000);
+	struct packet_spec answer = synack(SERVER, CLIENT, 5000, 1000);
+
+	for (int i = 0; bpf_ready() && i < 4; i++) {
+		struct engine *e = engine__open(&config[i / 2]);
+		int pressed = i % 2, waits = pressed && config[i / 2].pressure_limit;
+
+		if (!e)
+			return;
+		*(volatile __u32 *)&e->shared->pressed = pressed;
+		engine__inject(e, TC_EGRESS, &first);
+		CHECK_INT(engine__flows(e, NULL), !waits);
+		CHECK_INT(engine__counters(e).n[PPING_COUNT_FLOWS_PUT_OFF], waits);
+		engine__inject(e, TC_INGRESS, &answer);
+		perf_buffer__consume(e->buffer);
+		CHECK_INT(engine__flows(e, NULL), 1);
+		CHECK_INT(e->events, 1);
+	}
+}
+
 /* Many flows at once, each opened and closed once and named as its hosts are. */
 static void many_flows_one_announcement_each(void)
 {
@@ -486,6 +511,7 @@ int main(void)
 	CASE(flood_emits_nothing);
 	CASE(scan_emits_nothing);
 	CASE(flow_put_off_is_named_like_any_other);
+	CASE(pressure_that_the_host_sees);
 	CASE(many_flows_one_announcement_each);
 	return TEST_EXIT();
 }

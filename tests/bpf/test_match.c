@@ -7,6 +7,9 @@
 
 /* --- what is stamped ------------------------------------------------------------- */
 
+/* from another clock than the handshake's */
+#define STRAY (1020u + 0x70000000u)
+
 static const struct scenario stamping[] = {
 	{ "data_is_stamped", .stamped = 1, .flows = 1,
 	  .steps = STEPS(HANDSHAKE, OUT(MS(30), data(CLIENT, SERVER, 1030, 5000)),
@@ -95,6 +98,78 @@ static const struct scenario stamping[] = {
 			 OUT(MS(60), data(CLIENT, SERVER, 1020u + 0x7fffffffu, 5050)),
 			 IN(MS(80), ack(SERVER, CLIENT, 5080, 1020u + 0x7fffffffu),
 			    RTT(MS(20), MS(20)))) },
+
+	/* a stray TSval blinds its direction for four packets, and the fifth is the first shown */
+	{ "tsval_far_ahead_is_forgotten", .stamped = 3, .flows = 1,
+	  .steps = STEPS(HANDSHAKE, OUT(MS(25), data(CLIENT, SERVER, STRAY, 5000)),
+			 OUT(MS(30), data(CLIENT, SERVER, 1030, 5000)),
+			 IN(MS(50), ack(SERVER, CLIENT, 5050, 1030)),
+			 OUT(MS(60), data(CLIENT, SERVER, 1060, 5050)),
+			 IN(MS(80), ack(SERVER, CLIENT, 5080, 1060)),
+			 OUT(MS(90), data(CLIENT, SERVER, 1090, 5080)),
+			 OUT(MS(91), data(CLIENT, SERVER, 1091, 5080)),
+			 OUT(MS(92), data(CLIENT, SERVER, 1092, 5080)),
+			 IN(MS(110), ack(SERVER, CLIENT, 5110, 1091)),
+			 OUT(MS(120), data(CLIENT, SERVER, 1120, 5110)),
+			 IN(MS(140), ack(SERVER, CLIENT, 5140, 1120), RTT(MS(20), MS(20))),
+			 OUT(MS(141), data(CLIENT, SERVER, 1120, 5140)),
+			 IN(MS(142), ack(SERVER, CLIENT, 5142, 1120)),
+			 OUT(MS(150), data(CLIENT, SERVER, 1150, 5142)),
+			 IN(MS(171), ack(SERVER, CLIENT, 5171, 1150), RTT(MS(21), MS(20)))) },
+
+	/* the answers to the old clock's TSvals say nothing about the new one's */
+	{ "clock_set_back", .stamped = 6, .flows = 1,
+	  .steps = STEPS(HANDSHAKE, OUT(MS(25), data(CLIENT, SERVER, STRAY, 5000)),
+			 IN(MS(45), ack(SERVER, CLIENT, 5045, STRAY), RTT(MS(20), MS(20))),
+			 OUT(MS(50), data(CLIENT, SERVER, 1050, 5045)),
+			 OUT(MS(51), data(CLIENT, SERVER, 1051, 5045)),
+			 OUT(MS(52), data(CLIENT, SERVER, 1052, 5045)),
+			 OUT(MS(53), data(CLIENT, SERVER, 1053, 5045)),
+			 OUT(MS(54), data(CLIENT, SERVER, 1054, 5045)),
+			 OUT(MS(60), data(CLIENT, SERVER, 1060, 5045)),
+			 OUT(MS(61), data(CLIENT, SERVER, 1061, 5045)),
+			 OUT(MS(62), data(CLIENT, SERVER, 1062, 5045)),
+			 OUT(MS(63), data(CLIENT, SERVER, 1063, 5045)),
+			 OUT(MS(64), data(CLIENT, SERVER, 1064, 5045)),
+			 IN(MS(80), ack(SERVER, CLIENT, 5080, 1060), RTT(MS(20), MS(20))),
+			 IN(MS(82), ack(SERVER, CLIENT, 5082, 1061), RTT(MS(21), MS(20))),
+			 IN(MS(84), ack(SERVER, CLIENT, 5084, 1062), RTT(MS(22), MS(20))),
+			 IN(MS(86), ack(SERVER, CLIENT, 5086, 1063), RTT(MS(23), MS(20))),
+			 IN(MS(88), ack(SERVER, CLIENT, 5088, 1064), RTT(MS(24), MS(20)))) },
+
+	{ "tsvals_far_behind_but_not_in_a_row", .stamped = 3, .flows = 1,
+	  .steps = STEPS(HANDSHAKE, OUT(MS(25), data(CLIENT, SERVER, STRAY, 5000)),
+			 OUT(MS(30), data(CLIENT, SERVER, 1030, 5000)),
+			 OUT(MS(31), data(CLIENT, SERVER, 1031, 5000)),
+			 OUT(MS(32), data(CLIENT, SERVER, 1032, 5000)),
+			 OUT(MS(33), data(CLIENT, SERVER, STRAY + 1, 5000)),
+			 OUT(MS(34), data(CLIENT, SERVER, 1034, 5000)),
+			 OUT(MS(35), data(CLIENT, SERVER, 1035, 5000)),
+			 OUT(MS(36), data(CLIENT, SERVER, 1036, 5000)),
+			 OUT(MS(37), data(CLIENT, SERVER, STRAY + 2, 5000)),
+			 IN(MS(55), ack(SERVER, CLIENT, 5055, STRAY), RTT(MS(30), MS(30))),
+			 IN(MS(58), ack(SERVER, CLIENT, 5058, STRAY + 1), RTT(MS(25), MS(25))),
+			 IN(MS(59), ack(SERVER, CLIENT, 5059, STRAY + 2), RTT(MS(22), MS(22)))) },
+
+	{ "late_packets_do_not_begin_anew", .stamped = 3, .flows = 1,
+	  .steps = STEPS(HANDSHAKE, OUT(MS(30), data(CLIENT, SERVER, 2030, 5000)),
+			 OUT(MS(31), data(CLIENT, SERVER, 1030, 5000)),
+			 OUT(MS(32), data(CLIENT, SERVER, 1030, 5000)),
+			 OUT(MS(33), data(CLIENT, SERVER, 1030, 5000)),
+			 OUT(MS(34), data(CLIENT, SERVER, 1030, 5000)),
+			 OUT(MS(35), data(CLIENT, SERVER, 1030, 5000)),
+			 OUT(MS(36), data(CLIENT, SERVER, 1030, 5000)),
+			 OUT(MS(37), data(CLIENT, SERVER, 2031, 5000)),
+			 OUT(MS(38), data(CLIENT, SERVER, 1030, 5000)),
+			 OUT(MS(39), data(CLIENT, SERVER, 1030, 5000)),
+			 OUT(MS(40), data(CLIENT, SERVER, 1030, 5000)),
+			 OUT(MS(41), data(CLIENT, SERVER, 1030, 5000)),
+			 OUT(MS(42), data(CLIENT, SERVER, 2030, 5000)),
+			 OUT(MS(43), data(CLIENT, SERVER, 2031, 5000)),
+			 OUT(MS(44), data(CLIENT, SERVER, 2044, 5000)),
+			 IN(MS(50), ack(SERVER, CLIENT, 5050, 2030), RTT(MS(20), MS(20))),
+			 IN(MS(57), ack(SERVER, CLIENT, 5057, 2031), RTT(MS(20), MS(20))),
+			 IN(MS(64), ack(SERVER, CLIENT, 5064, 2044), RTT(MS(20), MS(20)))) },
 
 	{ "tsval_and_tsecr_of_0", .stamped = 2, .flows = 1,
 	  .steps = STEPS(OUT(0, syn(CLIENT, SERVER, 0xfffffff0)),
@@ -295,7 +370,50 @@ static const struct scenario late[] = {
 			 IN(SECONDS(50), ack(SERVER, CLIENT, 55000, 1020)),
 			 IN(SECONDS(60), ack(SERVER, CLIENT, 60000, 1020)),
 			 IN(SECONDS(70), ack(SERVER, CLIENT, 75000, 1030))) },
+
+	/* a closed flow's entry is not swept: its data is answered while it lingers, and no longer */
+	{ "rtt_of_a_closed_flow", .stamped = 1, .flows = 1,
+	  .steps = STEPS(
+		  HANDSHAKE, OUT(MS(32), data(CLIENT, SERVER, 1030, 5000)),
+		  OUT(MS(33), rst(CLIENT, SERVER, 1033, 5000), CLOSING(RST, SERVER, CLIENT, DEST)),
+		  IN(SECONDS(5) + MS(32), fin(SERVER, CLIENT, 10000, 1030),
+		     RTT(SECONDS(5), SECONDS(5)))) },
+
+	{ "no_rtt_of_a_flow_long_closed", .stamped = 2, .flows = 1,
+	  .steps = STEPS(
+		  HANDSHAKE, OUT(MS(32), data(CLIENT, SERVER, 1030, 5000)),
+		  OUT(MS(33), data(CLIENT, SERVER, 1033, 5000)),
+		  OUT(MS(33), rst(CLIENT, SERVER, 1033, 5000), CLOSING(RST, SERVER, CLIENT, DEST)),
+		  IN(SECONDS(6) + MS(32), fin(SERVER, CLIENT, 11000, 1030)),
+		  /* a time of 32 bits has wrapped around */
+		  IN(SECONDS(70), fin(SERVER, CLIENT, 75000, 1033))) },
 };
+
+/*
+ * While no user space moves the epoch nothing is swept: a slot itself knows how
+ * old it is.
+ */
+static void late_while_the_epoch_stands(void)
+{
+	static const int seconds[] = { 59, 61, 69, 70, 100, 140, 250, 1000 };
+	static const struct pping_config config = { EVERYTHING };
+
+	for (size_t i = 0; bpf_ready() && i < ARRAY_SIZE(seconds); i++) {
+		struct engine *e = engine__open(&config);
+		struct packet_spec first = ack(CLIENT, SERVER, 1000, 5000);
+		struct packet_spec d = data(CLIENT, SERVER, 1030, 5000);
+		struct packet_spec a = ack(SERVER, CLIENT, 5050, 1030);
+
+		if (!e)
+			return;
+		engine__inject(e, TC_EGRESS, &first);
+		engine__inject(e, TC_EGRESS, &d);
+		*(volatile __u64 *)&e->shared->test_now += SECONDS(seconds[i]);
+		engine__inject(e, TC_INGRESS, &a);
+		CHECK_INT(engine__counters(e).n[PPING_COUNT_STAMPED], 1);
+		CHECK_INT(engine__counters(e).n[PPING_COUNT_RTTS], seconds[i] <= 60);
+	}
+}
 
 /* --- SYN ----------------------------------------------------------------------------------- */
 
@@ -345,6 +463,11 @@ static const struct scenario syns[] = {
 		.track_tcp = 1, .track_icmp = 1 \
 	}
 
+#define LOOPBACK                                               \
+	{                                                      \
+		.track_tcp = 1, .track_icmp = 1, .loopback = 1 \
+	}
+
 static const struct scenario local[] = {
 	{ "what_this_host_answers_is_left_out", .config = REMOTE_ONLY, .stamped = 1, .flows = 1,
 	  .steps = STEPS(LOCAL(0, CLIENT), HANDSHAKE, IN(MS(30), data(SERVER, CLIENT, 5030, 1020)),
@@ -378,6 +501,26 @@ static const struct scenario local[] = {
 			 OUT(MS(51), ack(CLIENT, SERVER, 1051, 5050)), NOT_LOCAL(MS(60), CLIENT),
 			 IN(MS(70), data(SERVER, CLIENT, 5070, 1051)),
 			 OUT(MS(72), ack(CLIENT, SERVER, 1072, 5070), RTT(MS(2), MS(1)))) },
+
+	/* what leaves by the loopback device arrives here */
+	{ "loopback", .config = LOOPBACK, .flows = 1,
+	  .steps = STEPS(LOCAL(0, SERVER), HANDSHAKE, OUT(MS(31), data(CLIENT, SERVER, 1031, 5000)),
+			 IN(MS(32), data(CLIENT, SERVER, 1032, 5000)),
+			 OUT(MS(33), ack(SERVER, CLIENT, 5033, 1031)),
+			 OUT(MS(34), ack(SERVER, CLIENT, 5034, 1032))) },
+
+	{ "loopback_include_local", .config = { EVERYTHING, .loopback = 1 }, .stamped = 1,
+	  .flows = 1,
+	  .steps = STEPS(LOCAL(0, SERVER), HANDSHAKE, OUT(MS(31), data(CLIENT, SERVER, 1031, 5000)),
+			 IN(MS(33), ack(SERVER, CLIENT, 5033, 1031), RTT(MS(2), MS(2)))) },
+
+	{ "loopback_to_another_host", .config = LOOPBACK, .stamped = 1, .flows = 1,
+	  .steps = STEPS(LOCAL(0, CLIENT), HANDSHAKE, OUT(MS(31), data(CLIENT, SERVER, 1031, 5000)),
+			 IN(MS(33), ack(SERVER, CLIENT, 5033, 1031), RTT(MS(2), MS(2)))) },
+
+	{ "egress_to_ones_own_address", .config = REMOTE_ONLY, .stamped = 1, .flows = 1,
+	  .steps = STEPS(LOCAL(0, SERVER), HANDSHAKE, OUT(MS(31), data(CLIENT, SERVER, 1031, 5000)),
+			 IN(MS(33), ack(SERVER, CLIENT, 5033, 1031), RTT(MS(2), MS(2)))) },
 
 	/* each direction's destination has an answer of its own */
 	{ "local_server", .config = REMOTE_ONLY, .stamped = 1, .flows = 1,
@@ -421,6 +564,62 @@ static const struct scenario echoes[] = {
 			    RTT(MS(18), MS(18))),
 			 IN(MS(21), reply(SERVER, CLIENT, 1), RTT(MS(21), MS(18))),
 			 IN(MS(22), reply(SERVER, CLIENT, 2), RTT(MS(21), MS(18)))) },
+
+	{ "replies_of_pairs_exchanged", .stamped = 4, .flows = 1,
+	  .steps = STEPS(OUT(0, request(CLIENT, SERVER, 1)), OUT(MS(1), request(CLIENT, SERVER, 2)),
+			 OUT(MS(2), request(CLIENT, SERVER, 3)),
+			 OUT(MS(3), request(CLIENT, SERVER, 4)),
+			 IN(MS(20), reply(SERVER, CLIENT, 2), OPENING(FIRST_PACKET, SERVER, CLIENT),
+			    RTT(MS(19), MS(19))),
+			 IN(MS(21), reply(SERVER, CLIENT, 1), RTT(MS(21), MS(19))),
+			 IN(MS(22), reply(SERVER, CLIENT, 4), RTT(MS(19), MS(19))),
+			 IN(MS(23), reply(SERVER, CLIENT, 3), RTT(MS(21), MS(19)))) },
+
+	/* a later reply does not make room of the slots of earlier requests */
+	{ "replies_out_of_order_spilled", .stamped = 6, .flows = 1,
+	  .steps = STEPS(
+		  OUT(0, request(CLIENT, SERVER, 1)), OUT(MS(1), request(CLIENT, SERVER, 2)),
+		  OUT(MS(2), request(CLIENT, SERVER, 3)), OUT(MS(3), request(CLIENT, SERVER, 4)),
+		  IN(MS(20), reply(SERVER, CLIENT, 4), OPENING(FIRST_PACKET, SERVER, CLIENT),
+		     RTT(MS(17), MS(17))),
+		  OUT(MS(21), request(CLIENT, SERVER, 5)), OUT(MS(22), request(CLIENT, SERVER, 6)),
+		  IN(MS(42), reply(SERVER, CLIENT, 6), RTT(MS(20), MS(17))),
+		  IN(MS(43), reply(SERVER, CLIENT, 3), RTT(MS(41), MS(17))),
+		  IN(MS(44), reply(SERVER, CLIENT, 2), RTT(MS(43), MS(17))),
+		  IN(MS(45), reply(SERVER, CLIENT, 1), RTT(MS(45), MS(17))),
+		  IN(MS(46), reply(SERVER, CLIENT, 5), RTT(MS(25), MS(17)))) },
+
+	/* whose reply would it be? */
+	{ "older_request_duplicated", .stamped = 3, .flows = 1,
+	  .steps = STEPS(
+		  OUT(0, request(CLIENT, SERVER, 5)), OUT(MS(1), request(CLIENT, SERVER, 6)),
+		  OUT(MS(2), request(CLIENT, SERVER, 5)),
+		  IN(MS(20), reply(SERVER, CLIENT, 5), OPENING(FIRST_PACKET, SERVER, CLIENT)),
+		  IN(MS(21), reply(SERVER, CLIENT, 6), RTT(MS(20), MS(20))),
+		  IN(MS(22), reply(SERVER, CLIENT, 5)), OUT(MS(30), request(CLIENT, SERVER, 7)),
+		  IN(MS(50), reply(SERVER, CLIENT, 7), RTT(MS(20), MS(20)))) },
+
+	{ "older_request_duplicated_spilled", .stamped = 6, .flows = 1,
+	  .steps = STEPS(
+		  OUT(0, request(CLIENT, SERVER, 1)), OUT(MS(1), request(CLIENT, SERVER, 2)),
+		  OUT(MS(2), request(CLIENT, SERVER, 3)), OUT(MS(3), request(CLIENT, SERVER, 4)),
+		  OUT(MS(4), request(CLIENT, SERVER, 5)), OUT(MS(5), request(CLIENT, SERVER, 6)),
+		  OUT(MS(6), request(CLIENT, SERVER, 5)),
+		  IN(MS(24), reply(SERVER, CLIENT, 5), OPENING(FIRST_PACKET, SERVER, CLIENT)),
+		  IN(MS(25), reply(SERVER, CLIENT, 6), RTT(MS(20), MS(20))),
+		  IN(MS(26), reply(SERVER, CLIENT, 5))) },
+
+	/* not a duplicate any more: the first one's place is the second one's */
+	{ "lost_request_comes_again", .stamped = 5, .flows = 1,
+	  .steps = STEPS(OUT(0, request(CLIENT, SERVER, 1)), OUT(MS(1), request(CLIENT, SERVER, 2)),
+			 IN(MS(21), reply(SERVER, CLIENT, 2), OPENING(FIRST_PACKET, SERVER, CLIENT),
+			    RTT(MS(20), MS(20))),
+			 OUT(SECONDS(2), request(CLIENT, SERVER, 1)),
+			 IN(MS(2030), reply(SERVER, CLIENT, 1), RTT(MS(30), MS(20))),
+			 OUT(SECONDS(3), request(CLIENT, SERVER, 2)),
+			 IN(MS(3040), reply(SERVER, CLIENT, 2), RTT(MS(40), MS(20))),
+			 OUT(SECONDS(4), request(CLIENT, SERVER, 3)),
+			 IN(MS(4050), reply(SERVER, CLIENT, 3), RTT(MS(50), MS(20)))) },
 
 	{ "reply_to_nothing", .stamped = 1, .flows = 1,
 	  .steps =
@@ -571,6 +770,39 @@ static const struct scenario sampling[] = {
 		  OUT(MS(104), request(CLIENT, SERVER, 7)), IN(MS(110), reply(SERVER, CLIENT, 7)),
 		  IN(MS(111), reply(SERVER, CLIENT, 4), RTT(MS(10), MS(5))),
 		  IN(MS(112), reply(SERVER, CLIENT, 3))) },
+};
+
+#define LIMIT_300S                                        \
+	{                                                 \
+		EVERYTHING, .rate_limit_ns = SECONDS(300) \
+	}
+
+/* times farther apart than 32 bits of 16 ns units can tell */
+static const struct scenario long_rounds[] = {
+	{ "a_round_of_five_minutes_answered_late", .config = LIMIT_300S, .stamped = 5, .flows = 1,
+	  .steps = STEPS(
+		  HANDSHAKE, OUT(MS(32), data(CLIENT, SERVER, 1030, 5000)),
+		  OUT(SECONDS(45), data(CLIENT, SERVER, 46000, 5000)),
+		  OUT(SECONDS(50), data(CLIENT, SERVER, 51000, 5000)),
+		  OUT(SECONDS(55), data(CLIENT, SERVER, 56000, 5000)),
+		  IN(SECONDS(56), ack(SERVER, CLIENT, 61000, 46000), RTT(SECONDS(11), SECONDS(11))),
+		  IN(SECONDS(57), ack(SERVER, CLIENT, 62000, 51000)),
+		  IN(SECONDS(58), ack(SERVER, CLIENT, 63000, 56000)),
+		  OUT(SECONDS(300), data(CLIENT, SERVER, 301000, 63000)),
+		  IN(SECONDS(301), ack(SERVER, CLIENT, 306000, 301000)),
+		  OUT(SECONDS(301), data(CLIENT, SERVER, 302000, 306000)),
+		  IN(SECONDS(302), ack(SERVER, CLIENT, 307000, 302000),
+		     RTT(SECONDS(1), SECONDS(1)))) },
+
+	{ "a_round_of_five_minutes_answered_each", .config = LIMIT_300S, .stamped = 2, .flows = 1,
+	  .steps = STEPS(
+		  HANDSHAKE, OUT(MS(32), data(CLIENT, SERVER, 1030, 5000)),
+		  OUT(SECONDS(45), data(CLIENT, SERVER, 46000, 5000)),
+		  IN(SECONDS(46), ack(SERVER, CLIENT, 51000, 46000), RTT(SECONDS(1), SECONDS(1))),
+		  OUT(SECONDS(50), data(CLIENT, SERVER, 51000, 51000)),
+		  IN(SECONDS(51), ack(SERVER, CLIENT, 56000, 51000)),
+		  OUT(SECONDS(55), data(CLIENT, SERVER, 56000, 56000)),
+		  IN(SECONDS(56), ack(SERVER, CLIENT, 61000, 56000))) },
 };
 
 #define TWICE (2 << PPING_RATE_SHIFT)
@@ -1031,6 +1263,37 @@ static void echo_sequence_again_spilled(void)
 	echo_sequence_again(US(100), 50);
 }
 
+/*
+ * ping with the identifier it had, from 1 again: each request of the second run
+ * is measured, by its own reply.
+ */
+static void ping_starts_again(void)
+{
+	static const struct pping_config config = { EVERYTHING };
+	struct engine *e = bpf_ready() ? engine__open(&config) : NULL;
+	__u64 rtt[40], at = 0;
+	int n = 0;
+
+	if (!e)
+		return;
+	for (int i = 0; i < 40; i++) {
+		struct packet_spec q = request(CLIENT, SERVER, 1 + i % 20);
+		struct packet_spec r = reply(SERVER, CLIENT, 1 + i % 20);
+
+		at += MS(200);
+		rtt[i] = MS(10 + i);
+		engine__set_time(e, at);
+		engine__inject(e, TC_EGRESS, &q);
+		engine__set_time(e, at + rtt[i]);
+		engine__inject(e, TC_INGRESS, &r);
+	}
+	perf_buffer__consume(e->buffer);
+	CHECK_INT(engine__counters(e).n[PPING_COUNT_RTTS], 40);
+	for (int i = 0; i < e->events && n < 40; i++)
+		if (e->event[i].type == PPING_EVENT_RTT)
+			CHECK_INT(e->event[i].rtt, rtt[n++]);
+}
+
 /* --- events that don't get through -------------------------------------------------------------------- */
 
 static void lost_events(struct engine *e, int n)
@@ -1146,10 +1409,12 @@ int main(void)
 	TABLE(stamping);
 	TABLE(matching);
 	TABLE(late);
+	CASE(late_while_the_epoch_stands);
 	TABLE(syns);
 	TABLE(local);
 	TABLE(echoes);
 	TABLE(sampling);
+	TABLE(long_rounds);
 	TABLE(rates);
 	TABLE(counting);
 	CASE(unsampled_long_paths);
@@ -1163,6 +1428,7 @@ int main(void)
 	CASE(echo_sequence_again_after_11_minutes);
 	CASE(echo_sequence_again_after_6_seconds);
 	CASE(echo_sequence_again_spilled);
+	CASE(ping_starts_again);
 	CASE(fault_14_events_lost_are_counted);
 	CASE(fault_14_events_without_a_buffer_are_counted);
 	CASE(fault_4_no_fib_lookup);

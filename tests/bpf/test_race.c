@@ -215,6 +215,38 @@ static void two_identifiers_at_once(void)
 	race_end(thread);
 }
 
+/*
+ * Who loses the race to show an identifier must try again: or the newer one was
+ * not shown, its next packet is stamped in its stead, and the RTT is too short.
+ */
+static void the_newer_of_two_is_shown(void)
+{
+	pthread_t thread;
+
+	if (!race_begin(&unsampled, 1, &thread))
+		return;
+	meet();
+	for (int i = 1; i <= 3 * ROUNDS; i++) {
+		struct packet_spec d[] = { data(CLIENT, SERVER, 1000 + 2 * i, 5000),
+					   data(CLIENT, SERVER, 1001 + 2 * i, 5000) };
+		struct packet_spec a = ack(SERVER, CLIENT, 5000, 1001 + 2 * i);
+
+		engine__set_time(race.e, MS(i));
+		both(TC_EGRESS, d[i % 2], d[!(i % 2)]);
+		engine__set_time(race.e, MS(i) + US(500));
+		engine__inject(race.e, TC_EGRESS, &d[1]);
+		engine__set_time(race.e, MS(i) + US(516));
+		engine__inject(race.e, TC_INGRESS, &a);
+	}
+	take_events();
+	CHECK(count(PPING_COUNT_RTTS) >= 3 * ROUNDS / 2);
+	CHECK(count(PPING_COUNT_RTTS) <= 3 * ROUNDS);
+	for (int i = 0; i < race.e->events; i++)
+		if (race.e->event[i].type == PPING_EVENT_RTT && race.e->event[i].rtt != US(516))
+			CHECK_INT(race.e->event[i].rtt, US(516));
+	race_end(thread);
+}
+
 /* Two identifiers of a round answered at once are one sample. */
 static void one_sample_a_round_on_two_cpus(void)
 {
@@ -398,6 +430,7 @@ int main(void)
 	CASE(fault_5_one_answer_one_rtt_on_two_cpus);
 	CASE(fault_5_one_answer_one_rtt_spilled);
 	CASE(two_identifiers_at_once);
+	CASE(the_newer_of_two_is_shown);
 	CASE(one_sample_a_round_on_two_cpus);
 	CASE(one_round_an_interval_on_two_cpus);
 	CASE(fault_6_an_existing_flow_is_no_failure);

@@ -637,7 +637,7 @@ static bool read_ppviz(char *record, long double value[3], char flow[2][64])
 	return true;
 }
 
-static void ppviz_reader(void)
+static void fault_1_ppviz_times_are_exact(void)
 {
 	struct pping_event e = rtt_v6();
 	char record[FORMAT_RECORD_MAX], flow[2][64];
@@ -805,7 +805,7 @@ int main(void)
 	RUN(time_zones);
 	RUN(summer_time);
 	RUN(whole_day);
-	RUN(ppviz_reader);
+	RUN(fault_1_ppviz_times_are_exact);
 	RUN(json_by_python);
 	RUN(text_grows);
 	RUN(text_out_of_memory);
