@@ -139,13 +139,13 @@ mutant linear_part_only parse 'slow' \
 # --- stamping
 mutant pure_acks_are_stamped match 'ack' $match 's/return p->flags & PACKET_DATA ||/return 1 ||/'
 mutant pure_acks_do_not_show match 'pure_ack|first_ack' \
-    $match '/^static __noinline void match_stamp/,/^}/s/dir &= 1;/dir \&= 1; if (!match_is_stampable(p)) return;/'
+    $match '/^static __noinline int match_stamp/,/^}/s/dir &= 1;/dir \&= 1; if (!match_is_stampable(p)) return 0;/'
 mutant mid_stream_does_not_wait match 'mid_stream' \
     $match 's/if (!shown && p->protocol == IPPROTO_TCP && !(p->flags & PACKET_SYN))/if (0)/'
 mutant handshake_does_not_show match 'handshake' \
-    $match '/^static __noinline void match_stamp/,/^}/s/dir &= 1;/dir \&= 1; if (p->flags \& PACKET_SYN) return;/'
+    $match '/^static __noinline int match_stamp/,/^}/s/dir &= 1;/dir \&= 1; if (p->flags \& PACKET_SYN) return 0;/'
 mutant older_tsvals_are_stamped match 'tsval' \
-    $match 's/if (shown && !flow_id_newer(f->protocol, p->id, shown))/if (0)/'
+    $match 's/!flow_id_newer(f->protocol, id, shown))/0)/'
 mutant serial_arithmetic_by_greater match 'wraps' \
     $flow 's/return (__s32)(id - than) > 0;/return id > than;/'
 mutant echo_arithmetic_by_greater match 'wraps' \
@@ -153,7 +153,7 @@ mutant echo_arithmetic_by_greater match 'wraps' \
 mutant syn_is_stamped match 'syn' $match 's/(config.include_syn && p->flags & PACKET_SYN)/p->flags \& PACKET_SYN/'
 mutant syn_is_not_stamped match 'syn' $match 's/(config.include_syn && p->flags & PACKET_SYN)/(config.counters \&\& p->flags \& PACKET_SYN)/'
 mutant local_asks_for_the_source match 'local|host' $match 's/&f->dir\[!dir\].addr))/\&f->dir[dir].addr))/'
-mutant local_egress_is_left_out match 'local' $match 's/ && host__way(h) != PPING_MATCH_EGRESS//' \
+mutant local_egress_is_left_out match 'local' $match 's/(config.loopback || host__way(h) != PPING_MATCH_EGRESS)/1/' \
     $match 's/&f->dir\[!dir\].addr))/\&f->dir[0].addr))/'
 mutant local_answer_is_kept_for_ever match 'addresses_come' \
     $match 's/f->local_generation == generation ? f->local : 0/f->local/'
@@ -166,12 +166,16 @@ mutant fault_5_two_rtts_spilled match 'fault_5' \
     $match 's/__sync_lock_test_and_set(&entry->tag, 0);/__sync_lock_test_and_set(\&entry->tag, place.tag);/'
 mutant tsecr_without_ack match 'tsecr' $packet 's/if (p->flags & PACKET_ACK)/if (1)/'
 mutant tsecr_never_shown match 'tsecr' \
-    $match 's/if (!shown || flow_id_newer(f->protocol, p->echo, shown))/if (!shown)/'
+    $match 's/if (!shown || (tcp && flow_id_newer(f->protocol, p->echo, shown)))/if (!shown)/'
 mutant stored_times_wrap_around match 'no_rtt' $match 's/^\t\tmatch_sweep(h, f, gap);/\t\t;/'
 mutant old_slots_seem_young match 'no_rtt' $match 's/ || age < young))/))/'
-mutant echo_sequence_finds_the_lost_one match 'echo' $match 's/if (word >> 32 == id)$/if (0)/'
+mutant echo_sequence_finds_the_lost_one match 'echo|request' \
+    $match 's/if (f->protocol != IPPROTO_TCP && match_is_ambiguous(h, f, key, dir, id, now))/if (0)/' \
+    $match 's/if (seen >> 32 == id) {/if (0) {/'
+mutant duplicated_request_is_stamped match 'request' \
+    $match 's/if (f->protocol != IPPROTO_TCP && match_is_ambiguous(h, f, key, dir, id, now))/if (0)/'
 mutant acks_in_order_only match 'out_of_order' \
-    $match '/^static __noinline void match_answer/,/^}/s/rtt = match_take/if (answered \&\& flow_id_newer(f->protocol, answered, p->echo)) return; rtt = match_take/'
+    $match '/^static __noinline int match_answer/,/^}/s/rtt = match_take/if (answered \&\& flow_id_newer(f->protocol, answered, p->echo)) return 0; rtt = match_take/'
 mutant any_rtt_is_one match 'rtt_of' $match 's/if (rtt && rtt <= PPING_MAX_RTT_NS)/if (rtt)/'
 mutant rtts_in_units match 'exact' $match 's/ + (now & ((1 << PPING_TIME_SHIFT) - 1));/;/'
 mutant largest_instead_of_least match 'minimum' $match 's/if (rtt < min)/if (rtt > min)/'
@@ -192,15 +196,15 @@ mutant ping_oneself_is_one_way match 'oneself' $flow 's/return !(p->flags & PACK
 
 # --- sampling
 mutant rounds_give_all_their_samples match 'sample|round' \
-    $match '/^static __always_inline.* match_claim_round/,/^}/s/__sync_val_compare_and_swap(&d->slot\[i\], word, 0);/;/' \
+    $match '/^static __always_inline.* match_void_round/,/^}/s/__sync_val_compare_and_swap(&d->slot\[i\], word, 0);/;/' \
     $match '/^static __always_inline.* match_claim_round/,/^}/s/return 0;/return 1;/'
 mutant rounds_told_apart_by_number_alone match 'sample' \
-    $match 's/return distance < near;/return 1;/' \
-    $match 's/(__s32)(stamped - (__u32)(round >> MATCH_ROUND_TIME_SHIFT)) < 0)/0)/'
+    $match 's/ && distance < near && -distance < near)/)/' \
+    $match 's/stamped < round >> MATCH_ROUND_TIME_SHIFT)/0)/'
 mutant rounds_go_on_after_their_sample match 'sample|round' $match 's/round & MATCH_ROUND_DONE || //'
 mutant one_identifier_a_round match 'sample|delayed' \
     $match 's/(round & MATCH_ROUND_STAMPS) >= PPING_SLOTS/1/'
-mutant intervals_a_little_longer match 'sample' $match 's/>= interval >> PPING_TIME_SHIFT/> interval >> PPING_TIME_SHIFT/'
+mutant intervals_a_little_longer match 'sample' $match 's/(__s64)(units - (round >> MATCH_ROUND_TIME_SHIFT)) >=/(__s64)(units - (round >> MATCH_ROUND_TIME_SHIFT)) >/'
 mutant limited_identifiers_stamped_later match 'later' \
     $match '/^static __always_inline void match_remember/,/^}/s/if (admission == MATCH_SKIP)/if (admission == MATCH_SKIP) __sync_val_compare_and_swap(\&f->shown[dir \& 1], PPING_VALID | id, PPING_VALID | (id - 1)); if (admission == MATCH_SKIP)/'
 mutant rtt_rate_of_the_other match 'rtt_rate' $match 's/rtt = config.use_srtt ?/rtt = !config.use_srtt ?/'
@@ -234,7 +238,7 @@ mutant closed_for_ever flow 'spoofed' \
 mutant last_words_make_entries flow 'unknown|silently' \
     $flow 's/!(p->flags & (PACKET_FIN | PACKET_RST)) &&/1 \&\&/'
 mutant last_ack_is_not_matched flow 'last' \
-    $match 's/^\t\treturn f; \/\* the answer to its last data is an RTT too \*\//\t\treturn (void *)0;/'
+    $match 's/return flow_expired(f, host__epoch(h)) ? NULL : f;/return NULL;/'
 
 # --- cleaning
 mutant a_second_early clean 'each_kind' $flow 's/ > (__s32)flow_timeout(f)/ >= (__s32)flow_timeout(f)/'
@@ -261,7 +265,7 @@ mutant fault_5_race_for_an_answer race 'fault_5' \
     $match 's/if (__sync_val_compare_and_swap(&f->answered\[dir\], answered, mine) == mine)/f->answered[dir] = mine; if (0)/' \
     $match 's/__sync_val_compare_and_swap(&d->slot\[i\], word, 0) != word)/(d->slot[i] = 0))/'
 mutant race_for_an_identifier race 'fault_5|one_round' \
-    $match 's/if (__sync_val_compare_and_swap(&f->shown\[dir\], shown, PPING_VALID | p->id) != shown)/f->shown[dir] = PPING_VALID | p->id; if (0)/' \
+    $match 's/seen = __sync_val_compare_and_swap(newest, shown, mine);/*newest = mine; seen = shown;/' \
     $match 's/if (__sync_val_compare_and_swap(&d->slot\[slot\], word, match_word(id, now)) != word)/d->slot[slot] = match_word(id, now); if (0)/'
 mutant race_for_a_round race 'one_sample' \
     $match 's/if (round & MATCH_ROUND_DONE)$/if (0)/'
