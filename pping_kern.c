@@ -80,6 +80,42 @@ struct {
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 } local_addrs SEC(".maps");
 
+/*
+ * With --aggregate; their sizes are set before loading, one entry each without.
+ * Prefixes' places: an index into the two arrays below, which userspace maps.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, struct pping_prefix_key);
+	__type(value, __u64); /* {tag : 32, place : 32} */
+	__uint(max_entries, 1);
+} prefixes SEC(".maps");
+
+/* Places nobody has. */
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(value_size, sizeof(__u32));
+	__uint(max_entries, 1);
+} prefix_places SEC(".maps");
+
+/* Shard after shard, config.max_prefixes in each. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, struct pping_prefix);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+} prefix_packets SEC(".maps");
+
+/* Two halves of config.max_prefixes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, struct pping_rtts);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+} prefix_rtts SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
 	__uint(key_size, sizeof(__u32));
@@ -271,6 +307,71 @@ static __always_inline int host__timestamps(const struct packet_options *options
 
 #include "engine/match.h"
 
+/* --- aggregation: the seam ------------------------------------------------------ */
+
+static __always_inline void host__add(struct host *h, enum pping_counter counter, __u64 n)
+{
+	__u32 index = counter;
+
+	engine_opaque(index);
+	if (index < PPING_COUNTERS)
+		h->counters->n[index] += n;
+}
+
+/* A place for a new prefix. Another CPU may do the same in this moment: one of the two places goes back. */
+static __noinline int make_prefix(struct host *h, const struct pping_prefix_key *key)
+{
+	struct pping_prefix *at;
+	__u64 word, *made;
+	__u32 index;
+
+	if (bpf_map_pop_elem(&prefix_places, &index)) {
+		host__count(h, PPING_COUNT_PREFIXES_FULL);
+		return PPING_PREFIX_OTHER;
+	}
+	at = bpf_map_lookup_elem(&prefix_packets, &index);
+	if (!at)
+		return PPING_PREFIX_OTHER;
+	at->key = *key;
+	__sync_lock_test_and_set(&at->used, 1); /* behind the key */
+	word = (__u64)aggregate_tag(key) << PPING_PLACE_TAG_SHIFT | index;
+	if (!bpf_map_update_elem(&prefixes, key, &word, BPF_NOEXIST)) {
+		host__count(h, PPING_COUNT_PREFIXES_CREATED);
+		return index;
+	}
+	__sync_lock_test_and_set(&at->used, 0);
+	bpf_map_push_elem(&prefix_places, &index, BPF_ANY);
+	made = bpf_map_lookup_elem(&prefixes, key);
+	return made ? (__u32)*made : PPING_PREFIX_OTHER;
+}
+
+static __always_inline __u32 host__prefix(struct host *h, const struct pping_prefix_key *key)
+{
+	volatile __u64 *found = bpf_map_lookup_elem(&prefixes, key);
+	__u64 word;
+
+	if (!found)
+		return make_prefix(h, key);
+	word = *found;
+	return word >> PPING_PLACE_TAG_SHIFT == aggregate_tag(key) ? (__u32)word
+								   : PPING_PREFIX_OTHER;
+}
+
+static __always_inline struct pping_prefix *host__prefix_packets(struct host *h, __u32 place)
+{
+	__u32 shard = bpf_get_smp_processor_id() & config.prefix_shard_mask;
+	__u32 index = shard * config.max_prefixes + place;
+
+	return bpf_map_lookup_elem(&prefix_packets, &index);
+}
+
+static __always_inline struct pping_rtts *host__prefix_rtts(struct host *h, __u32 place)
+{
+	__u32 index = (*(volatile __u32 *)&shared.half & 1) * config.max_prefixes + place;
+
+	return bpf_map_lookup_elem(&prefix_rtts, &index);
+}
+
 /* --- entry points ------------------------------------------------------------- */
 
 __noinline int parse_slow_tc(struct __sk_buff *ctx, struct packet *p)
@@ -311,6 +412,8 @@ static __always_inline void take_packet(struct host *h, struct packet *p, int ve
 	engine_opaque(index);
 	if (index < PPING_VERDICT_COUNT)
 		host__count(h, index);
+	if (config.aggregate && p->ip_version)
+		aggregate_packet(h, p, verdict);
 	if (match_wants(verdict, p))
 		match_packet(h, p);
 }
@@ -327,7 +430,7 @@ static __always_inline int handle_tc(struct __sk_buff *ctx, __u8 way)
 				    (const void *)(long)ctx->data_end, &p);
 	if (verdict == PACKET_SLOW)
 		verdict = parse_slow_tc(ctx, &p);
-	p.segments = config.counters && ctx->gso_segs ? ctx->gso_segs : 1;
+	p.segments = (config.counters || config.aggregate) && ctx->gso_segs ? ctx->gso_segs : 1;
 	take_packet(&h, &p, verdict);
 	return -1; /* TCX_NEXT, TC_ACT_UNSPEC */
 }
@@ -440,7 +543,8 @@ int pping_clean(struct bpf_iter__bpf_map_elem *ctx)
 	key = *k; /* deleting reads the key while the entry goes */
 	state = f->state;
 	if (flow_expired(f, *(volatile __u32 *)&shared.epoch) && is_still(&key, f)) {
-		if ((state & (PPING_STATE_REPLIED | PPING_STATE_CLOSED)) == PPING_STATE_REPLIED &&
+		if (!config.no_events &&
+		    (state & (PPING_STATE_REPLIED | PPING_STATE_CLOSED)) == PPING_STATE_REPLIED &&
 		    announce_timeout(seq, f))
 			return 0; /* no room: the kernel calls again for this entry */
 		remove_flow(c, &key, state);

@@ -168,6 +168,8 @@ static __noinline int flow_announce(struct host *h, const struct pping_flow *f,
 {
 	struct pping_event e = {};
 
+	if (config.no_events)
+		return 0;
 	e.timestamp = host__now(h);
 	flow_describe(f, &e, event, reason,
 		      sender == flow_opener(f) ? PPING_TRIGGER_DEST : PPING_TRIGGER_SRC);

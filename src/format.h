@@ -9,12 +9,22 @@
 
 #include <stdbool.h>
 
+#include "aggregate.h"
 #include "options.h"
 #include "pping.h"
 #include "text.h"
 
 struct format_settings {
 	bool counters; /* add sent_ and rec_ fields to RTTs */
+	const struct options *options; /* what an aggregation describes itself with */
+};
+
+/* What all packets together were since the last report. */
+struct format_totals {
+	struct pping_counters counters; /* their growth */
+	uint64_t rtts; /* in the report's rows */
+	uint64_t evicted; /* flows */
+	uint32_t prefixes; /* that have a place now */
 };
 
 struct format {
@@ -24,6 +34,13 @@ struct format {
 	/* first: no record precedes this one in the file */
 	void (*event)(struct text *out, const struct format_settings *set,
 		      const struct pping_event *event, uint64_t wall_ns, bool first);
+	/* NULL: the format has no form for aggregates. First of the file, then one for each row and report */
+	void (*aggregation)(struct text *out, const struct format_settings *set, uint64_t wall_ns,
+			    bool first);
+	void (*row)(struct text *out, const struct format_settings *set,
+		    const struct aggregate_row *row, uint64_t wall_ns, bool first);
+	void (*totals)(struct text *out, const struct format_settings *set,
+		       const struct format_totals *totals, uint64_t wall_ns, bool first);
 	void (*end)(struct text *out); /* after the last record; may be NULL */
 };
 

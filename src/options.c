@@ -96,6 +96,29 @@ const struct option_row options_table[] = {
 	  .help = "the RTT that --rtt-rate multiplies: the least seen, or a smoothed one",
 	  .more = "Without --rtt-rate it changes nothing." },
 
+	{ OPTION_GROUP_AGGREGATING, 'a', "aggregate", "S", NUMBER(1, WEEK_S, PPING_NS_PER_SEC),
+	  FIELD(aggregate_ns), .unit = "seconds",
+	  .help = "report packets and a histogram of all RTTs for each prefix, every S seconds, "
+		  "instead of events",
+	  .more = "Every RTT is counted, whatever -r says. "
+		  "See AGGREGATION." },
+	{ OPTION_GROUP_AGGREGATING, '4', "aggregate-subnets-v4", "N", NUMBER(0, 32, 1),
+	  FIELD(aggregate_bits4), .unit = "a number of bits", .def = "24",
+	  .help = "length of the IPv4 prefixes" },
+	{ OPTION_GROUP_AGGREGATING, '6', "aggregate-subnets-v6", "N", NUMBER(0, 64, 1),
+	  FIELD(aggregate_bits6), .unit = "a number of bits", .def = "48",
+	  .help = "length of the IPv6 prefixes" },
+	{ OPTION_GROUP_AGGREGATING, 0, "aggregate-reverse", FIELD(aggregate_reverse),
+	  .help = "count an RTT for the prefix of who was answered, not of who answered" },
+	{ OPTION_GROUP_AGGREGATING, 0, "aggregate-timeout", "S", NUMBER(1, WEEK_S, PPING_NS_PER_SEC),
+	  FIELD(aggregate_timeout_ns), .unit = "seconds", .def = "30",
+	  .help = "a prefix without packets for this long gives up its place, at a report" },
+	{ OPTION_GROUP_AGGREGATING, 0, "max-prefixes", "N", NUMBER(1, 1 << 20, 1),
+	  FIELD(max_prefixes), .unit = "a number of prefixes", .def = "16384",
+	  .help = "prefixes counted at once; beyond that, new ones count as everything else" },
+	{ OPTION_GROUP_AGGREGATING, 0, "events", FIELD(events),
+	  .help = "report RTTs and flow events too, sampled as -r says" },
+
 	{ OPTION_GROUP_OUTPUT, 'F', "format", "FORMAT", OPTION_CHOICE, FIELD(format),
 	  .choices = formats, .def = "standard", .help = "format of the output",
 	  .more = "See OUTPUT FORMATS." },
@@ -630,6 +653,14 @@ static void check_together(struct parse *p)
 	if (opts->counters && opts->format != FORMAT_JSON && opts->format != FORMAT_JSONL)
 		complain(p, "--counters conflicts with --format %s; add -F jsonl or -F json",
 			 formats[opts->format]);
+	if (opts->aggregate_ns && opts->format == FORMAT_PPVIZ)
+		complain(p, "--aggregate conflicts with --format ppviz, which has no form for it; "
+			    "use another format");
+	for (const struct option_row *row = options_table; row->name; row++)
+		if (!opts->aggregate_ns && row->group == OPTION_GROUP_AGGREGATING &&
+		    p->given[row - options_table])
+			complain(p, "--%s needs --aggregate; add -a SECONDS or leave it out",
+				 row->name);
 	if (opts->debug_cleanup && !opts->cleanup_interval_ns)
 		complain(p, "--debug-cleanup conflicts with --cleanup-interval 0; leave one out");
 }
@@ -643,6 +674,12 @@ static enum options_verdict print_instead(const struct option_row *row)
 	fprintf(stderr, "pping: can't write to standard output: %s; send it elsewhere\n",
 		strerror(errno ? errno : EIO));
 	return OPTIONS_WRONG;
+}
+
+__be32 options__prefix_mask(uint32_t bits, int word)
+{
+	bits = bits < 32U * word ? 0 : bits - 32U * word;
+	return htonl(!bits ? 0 : bits >= 32 ? ~0U : ~0U << (32 - bits));
 }
 
 enum options_verdict options__parse(struct options *opts, int argc, char **argv)

@@ -12,6 +12,7 @@
 
 static const char *const group_titles[] = {
 	[OPTION_GROUP_WHAT] = "What to measure",    [OPTION_GROUP_SAMPLING] = "How often",
+	[OPTION_GROUP_AGGREGATING] = "Aggregating",
 	[OPTION_GROUP_OUTPUT] = "Output",	    [OPTION_GROUP_ATTACHING] = "Attaching",
 	[OPTION_GROUP_MEMORY] = "Flows and memory", [OPTION_GROUP_HELP] = "Help",
 };

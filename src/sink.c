@@ -31,6 +31,7 @@ int sink__open(struct sink **sink, const struct options *options, struct loop *l
 		return -ENOMEM;
 	s->format = format__find(options->format);
 	s->settings.counters = options->counters;
+	s->settings.options = options;
 	s->loop = loop;
 	s->watched_fd = -1;
 	s->wall = options->read_path != NULL;
@@ -64,17 +65,38 @@ int sink__discard(struct sink *s)
 	return err;
 }
 
+static uint64_t wall_time(struct sink *s, uint64_t time_ns)
+{
+	return s->wall ? time_ns : clock__wall(&s->clock, time_ns);
+}
+
+static int out_of_memory(void)
+{
+	fprintf(stderr, "pping: out of memory for the output\n");
+	return -ENOMEM;
+}
+
+/* Each file says first what its aggregates are. */
+static void describe_aggregation(struct sink *s, uint64_t wall)
+{
+	if (!s->settings.options->aggregate_ns || !output__first(s->output) ||
+	    !s->format->aggregation)
+		return;
+	s->format->aggregation(output__text(s->output), &s->settings, wall, true);
+	output__wrote_record(s->output);
+}
+
 int sink__event(struct sink *s, const struct pping_event *event)
 {
+	uint64_t wall = wall_time(s, event->timestamp);
 	struct text *text = output__text(s->output);
-	size_t before = text->len;
-	uint64_t wall = s->wall ? event->timestamp : clock__wall(&s->clock, event->timestamp);
+	size_t before;
 
+	describe_aggregation(s, wall);
+	before = text->len;
 	s->format->event(text, &s->settings, event, wall, output__first(s->output));
-	if (text->failed) {
-		fprintf(stderr, "pping: out of memory for the output\n");
-		return -ENOMEM;
-	}
+	if (text->failed)
+		return out_of_memory();
 	if (text->len != before) {
 		output__wrote_record(s->output);
 		s->records += event->type != PPING_EVENT_LOST;
@@ -83,6 +105,27 @@ int sink__event(struct sink *s, const struct pping_event *event)
 		fprintf(stderr, "pping: lost %" PRIu64 " events\n", (uint64_t)event->lost);
 	}
 	return 0;
+}
+
+int sink__row(struct sink *s, const struct aggregate_row *row, uint64_t time_ns)
+{
+	uint64_t wall = wall_time(s, time_ns);
+
+	describe_aggregation(s, wall);
+	s->format->row(output__text(s->output), &s->settings, row, wall, output__first(s->output));
+	output__wrote_record(s->output);
+	return output__text(s->output)->failed ? out_of_memory() : 0;
+}
+
+int sink__totals(struct sink *s, const struct format_totals *totals, uint64_t time_ns)
+{
+	uint64_t wall = wall_time(s, time_ns);
+
+	describe_aggregation(s, wall);
+	s->format->totals(output__text(s->output), &s->settings, totals, wall,
+			  output__first(s->output));
+	output__wrote_record(s->output);
+	return output__text(s->output)->failed ? out_of_memory() : 0;
 }
 
 static int on_writable(void *ctx, uint32_t epoll_events)

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "format.h"
 #include "loop.h"
 #include "options.h"
 #include "pping.h"
@@ -27,6 +28,9 @@ int sink__discard(struct sink *sink);
  * 1970 that the capture has. 0 or a negative errno.
  */
 int sink__event(struct sink *sink, const struct pping_event *event);
+/* A row of a report, and what ends it; times as above. 0 or a negative errno. */
+int sink__row(struct sink *sink, const struct aggregate_row *row, uint64_t time_ns);
+int sink__totals(struct sink *sink, const struct format_totals *totals, uint64_t time_ns);
 /* To be called after a batch of events. 0 or a negative errno (printed). */
 int sink__flush(struct sink *sink);
 /* The reader is slow: better leave events where they are. */
