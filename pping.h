@@ -88,6 +88,7 @@ struct pping_config {
 	__be32 prefix_mask4; /* the bits of an address that make its prefix */
 	__be32 prefix_mask6[2];
 	__u32 prefix_shard_mask; /* shards - 1 */
+	__u32 prefix_hint_mask; /* hints - 1 */
 	__u32 pressure_limit; /* new flows per window from which on they must be answered first; 0: off */
 	__u8 use_srtt; /* --rtt-rate multiplies the smoothed RTT, not the minimum */
 	__u8 track_tcp;
@@ -96,6 +97,7 @@ struct pping_config {
 	__u8 include_syn;
 	__u8 counters; /* count packets and bytes per flow */
 	__u8 aggregate; /* count packets and RTTs per prefix */
+	__u8 prefix_private; /* each CPU has a shard of its own: nobody else writes there */
 	__u8 aggregate_reverse; /* an RTT belongs to who was answered, not to who answered */
 	__u8 no_events; /* aggregate only */
 	__u8 l3_device; /* frames begin with the IP header */
@@ -214,10 +216,13 @@ enum pping_kind {
 	PPING_KINDS
 };
 
-/* Counts since the prefix got its place, each direction on a cache line of its own. */
+/*
+ * Counts since the prefix got its place, in each shard. What is sent stands on
+ * the key's cache line, what is received on the next.
+ */
 struct pping_prefix {
-	struct pping_prefix_key key; /* in shard 0 only */
-	__u32 used;
+	struct pping_prefix_key key; /* with ip_version 0 the place is nobody's */
+	__u32 reserved0;
 	struct pping_flow_count tx[PPING_KINDS]; /* sent by addresses of the prefix */
 	struct pping_flow_count rx[PPING_KINDS]; /* sent to them */
 	__u64 reserved[2];
@@ -359,21 +364,21 @@ _Static_assert(sizeof(struct pping_event) == PPING_EVENT_SIZE + 32, "shared betw
 	X(LOST_OTHER, "events lost: another error")
 
 /* What all IP packets were, while aggregating: packets and bytes of each, then ECN codepoints. */
-#define PPING_TRAFFIC(X)           \
-	X(IPV4_TCP, "TCP")         \
-	X(IPV4_UDP, "UDP")         \
-	X(IPV4_ICMP, "ICMP")       \
-	X(IPV4_OTHER, "other")     \
-	X(IPV6_TCP, "TCP")         \
-	X(IPV6_UDP, "UDP")         \
-	X(IPV6_ICMP, "ICMPv6")     \
+#define PPING_TRAFFIC(X)       \
+	X(IPV4_TCP, "TCP")     \
+	X(IPV4_UDP, "UDP")     \
+	X(IPV4_ICMP, "ICMP")   \
+	X(IPV4_OTHER, "other") \
+	X(IPV6_TCP, "TCP")     \
+	X(IPV6_UDP, "UDP")     \
+	X(IPV6_ICMP, "ICMPv6") \
 	X(IPV6_OTHER, "other")
 
 /* In the order of the codepoints, RFC 3168 section 5. */
-#define PPING_ECN(X)            \
-	X(NOT_ECT, "not_ect")   \
-	X(ECT1, "ect1")         \
-	X(ECT0, "ect0")         \
+#define PPING_ECN(X)          \
+	X(NOT_ECT, "not_ect") \
+	X(ECT1, "ect1")       \
+	X(ECT0, "ect0")       \
 	X(CE, "ce")
 
 /* A CPU's new flows in this window and the one before. */
@@ -388,12 +393,12 @@ enum pping_counter {
 	PPING_VERDICTS(PPING_COUNTER_ENUM) PPING_COUNTS(PPING_COUNTER_ENUM)
 #undef PPING_COUNTER_ENUM
 #define PPING_TRAFFIC_ENUM(name, label) PPING_PACKETS_##name, PPING_BYTES_##name,
-	PPING_TRAFFIC(PPING_TRAFFIC_ENUM)
+		PPING_TRAFFIC(PPING_TRAFFIC_ENUM)
 #undef PPING_TRAFFIC_ENUM
 #define PPING_ECN_ENUM(name, label) PPING_ECN_##name,
-	PPING_ECN(PPING_ECN_ENUM)
+			PPING_ECN(PPING_ECN_ENUM)
 #undef PPING_ECN_ENUM
-		PPING_COUNTERS
+				PPING_COUNTERS
 };
 #define PPING_TRAFFIC_FIRST PPING_PACKETS_IPV4_TCP
 #define PPING_TRAFFIC_PROTOCOLS 4 /* of each family */

@@ -91,6 +91,18 @@ struct {
 	__uint(max_entries, 1);
 } prefixes SEC(".maps");
 
+/*
+ * Where a prefix was found last, by a hash of it: a guess that its counters'
+ * key confirms or not. Three array look-ups in a row are faster than one in a
+ * hash map.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, __u32);
+	__uint(max_entries, 1);
+} prefix_hints SEC(".maps");
+
 /* Places nobody has. */
 struct {
 	__uint(type, BPF_MAP_TYPE_QUEUE);
@@ -145,6 +157,7 @@ struct host {
 	struct pping_counters *counters; /* this CPU's */
 	__u64 now; /* once read */
 	__u32 frame_length;
+	__u32 shard; /* where this CPU's packet counters begin, with config.aggregate */
 	__u8 way; /* enum pping_match */
 	__u8 xdp;
 };
@@ -318,34 +331,50 @@ static __always_inline void host__add(struct host *h, enum pping_counter counter
 		h->counters->n[index] += n;
 }
 
-/* A place for a new prefix. Another CPU may do the same in this moment: one of the two places goes back. */
-static __noinline int make_prefix(struct host *h, const struct pping_prefix_key *key)
+static __always_inline struct pping_prefix *prefix_at(__u32 index)
 {
-	struct pping_prefix *at;
-	__u64 word, *made;
-	__u32 index;
+	return bpf_map_lookup_elem(&prefix_packets, &index);
+}
 
-	if (bpf_map_pop_elem(&prefix_places, &index)) {
+/* The key makes a place known to those who guess; the version makes it valid, and so comes last. */
+static __always_inline void own_prefix(const struct pping_prefix_key *key, __u32 place)
+{
+	for (__u32 shard = 0; shard < PPING_PREFIX_SHARDS_MAX; shard++) {
+		struct pping_prefix *at;
+
+		if (shard > config.prefix_shard_mask)
+			break;
+		at = prefix_at(shard * config.max_prefixes + place);
+		if (!at)
+			break;
+		at->key.w[0] = key->w[0];
+		at->key.w[1] = key->w[1];
+		__sync_lock_test_and_set(&at->key.ip_version, key->ip_version);
+	}
+}
+
+/* A place for a new prefix. If another CPU makes one in this moment, ours goes back. */
+static __always_inline __u32 make_prefix(struct host *h, const struct pping_prefix_key *key)
+{
+	__u64 word, *made;
+	__u32 place;
+
+	if (bpf_map_pop_elem(&prefix_places, &place)) {
 		host__count(h, PPING_COUNT_PREFIXES_FULL);
 		return PPING_PREFIX_OTHER;
 	}
-	at = bpf_map_lookup_elem(&prefix_packets, &index);
-	if (!at)
-		return PPING_PREFIX_OTHER;
-	at->key = *key;
-	__sync_lock_test_and_set(&at->used, 1); /* behind the key */
-	word = (__u64)aggregate_tag(key) << PPING_PLACE_TAG_SHIFT | index;
+	word = (__u64)aggregate_tag(key) << PPING_PLACE_TAG_SHIFT | place;
 	if (!bpf_map_update_elem(&prefixes, key, &word, BPF_NOEXIST)) {
+		own_prefix(key, place);
 		host__count(h, PPING_COUNT_PREFIXES_CREATED);
-		return index;
+		return place;
 	}
-	__sync_lock_test_and_set(&at->used, 0);
-	bpf_map_push_elem(&prefix_places, &index, BPF_ANY);
+	bpf_map_push_elem(&prefix_places, &place, BPF_ANY);
 	made = bpf_map_lookup_elem(&prefixes, key);
 	return made ? (__u32)*made : PPING_PREFIX_OTHER;
 }
 
-static __always_inline __u32 host__prefix(struct host *h, const struct pping_prefix_key *key)
+static __noinline int find_prefix(struct host *h, const struct pping_prefix_key *key)
 {
 	volatile __u64 *found = bpf_map_lookup_elem(&prefixes, key);
 	__u64 word;
@@ -357,12 +386,26 @@ static __always_inline __u32 host__prefix(struct host *h, const struct pping_pre
 								   : PPING_PREFIX_OTHER;
 }
 
-static __always_inline struct pping_prefix *host__prefix_packets(struct host *h, __u32 place)
+static __always_inline __u32 host__prefix(struct host *h, const struct pping_prefix_key *key,
+					  struct pping_prefix **at)
 {
-	__u32 shard = bpf_get_smp_processor_id() & config.prefix_shard_mask;
-	__u32 index = shard * config.max_prefixes + place;
+	__u64 x = (((__u64)key->w[0] << 32 | key->w[1]) ^ config.spill_seed[0]) *
+		  config.spill_seed[1];
+	__u32 slot = x >> 40 & config.prefix_hint_mask, place;
+	volatile __u32 *hint = bpf_map_lookup_elem(&prefix_hints, &slot);
 
-	return bpf_map_lookup_elem(&prefix_packets, &index);
+	if (!hint) {
+		*at = NULL;
+		return PPING_PREFIX_OTHER;
+	}
+	*at = prefix_at(h->shard + *hint);
+	if (likely(*at && aggregate_same(&(*at)->key, key)))
+		return *hint;
+	place = find_prefix(h, key);
+	if (place != PPING_PREFIX_OTHER)
+		*hint = place;
+	*at = prefix_at(h->shard + place);
+	return place;
 }
 
 static __always_inline struct pping_rtts *host__prefix_rtts(struct host *h, __u32 place)
@@ -398,6 +441,9 @@ static __always_inline int open_host(struct host *h)
 {
 	__u32 zero = 0;
 
+	if (config.aggregate)
+		h->shard = (bpf_get_smp_processor_id() & config.prefix_shard_mask) *
+			   config.max_prefixes;
 	h->counters = bpf_map_lookup_elem(&counters, &zero);
 	return h->counters != NULL;
 }

@@ -30,6 +30,12 @@ static __always_inline void aggregate_key(const union pping_addr *addr, __u8 ip_
 	}
 }
 
+static __always_inline int aggregate_same(const struct pping_prefix_key *x,
+					  const struct pping_prefix_key *y)
+{
+	return x->w[1] == y->w[1] && x->w[0] == y->w[0] && x->ip_version == y->ip_version;
+}
+
 static __always_inline __u32 aggregate_tag(const struct pping_prefix_key *key)
 {
 	return ((key->w[0] * 0x9e3779b1U) ^ key->w[1]) * 0x85ebca6bU ^ key->ip_version;
@@ -64,8 +70,13 @@ static __always_inline __u32 aggregate_protocol(const struct packet *p)
 static __always_inline void aggregate_add(struct pping_flow_count *count, __u64 packets,
 					  __u64 bytes)
 {
-	__sync_fetch_and_add(&count->packets, packets);
-	__sync_fetch_and_add(&count->bytes, bytes);
+	if (config.prefix_private) {
+		count->packets += packets;
+		count->bytes += bytes;
+	} else {
+		__sync_fetch_and_add(&count->packets, packets);
+		__sync_fetch_and_add(&count->bytes, bytes);
+	}
 }
 
 /* Counts an IP packet; where its addresses belong is kept with it. */
@@ -78,13 +89,11 @@ static __noinline int aggregate_packet(struct host *h, struct packet *p, int ver
 	__u32 row;
 
 	aggregate_key(&p->saddr, p->ip_version, &key);
-	p->prefix[0] = host__prefix(h, &key);
-	at = host__prefix_packets(h, p->prefix[0]);
+	p->prefix[0] = host__prefix(h, &key, &at);
 	if (at)
 		aggregate_add(&at->tx[kind], p->segments, bytes);
 	aggregate_key(&p->daddr, p->ip_version, &key);
-	p->prefix[1] = host__prefix(h, &key);
-	at = host__prefix_packets(h, p->prefix[1]);
+	p->prefix[1] = host__prefix(h, &key, &at);
 	if (at)
 		aggregate_add(&at->rx[kind], p->segments, bytes);
 	row = PPING_TRAFFIC_FIRST + 2 * aggregate_protocol(p);

@@ -76,10 +76,12 @@ static __always_inline void host__count(struct host *h, enum pping_counter count
 
 /* Adds to a counter. */
 static __always_inline void host__add(struct host *h, enum pping_counter counter, __u64 n);
-/* The place of a prefix, made if need be: below config.max_prefixes, PPING_PREFIX_OTHER if there is no room. */
-static __always_inline __u32 host__prefix(struct host *h, const struct pping_prefix_key *key);
-/* The packet counters of a place that this CPU writes to. */
-static __always_inline struct pping_prefix *host__prefix_packets(struct host *h, __u32 place);
+/*
+ * The place of a prefix, made if need be: below config.max_prefixes, and
+ * PPING_PREFIX_OTHER if there is no room. *at: its counters that this CPU writes.
+ */
+static __always_inline __u32 host__prefix(struct host *h, const struct pping_prefix_key *key,
+					  struct pping_prefix **at);
 /* The RTTs of a place, in the half that is being written. */
 static __always_inline struct pping_rtts *host__prefix_rtts(struct host *h, __u32 place);
 

@@ -17,7 +17,8 @@ struct place {
 	struct pping_flow_count tx[PPING_KINDS], rx[PPING_KINDS]; /* at the last report */
 	uint64_t active_ns; /* the last report with anything of it */
 	struct rtts *folded; /* NULL: none */
-	bool leaving; /* found no more since the last report */
+	struct pping_prefix_key
+		leaving; /* whose it was, found no more since the last report; ip_version 0: it is not */
 };
 
 /* A prefix as it was when the report began. */
@@ -154,9 +155,30 @@ static bool add_packets(struct aggregate *a, uint32_t place)
 
 /* --- places ------------------------------------------------------------------------------ */
 
-static const struct pping_prefix *head(const struct aggregate *a, uint32_t place)
+/* From now on no program that begins takes the place for the prefix, if it is the prefix's. */
+static void disown(struct aggregate *a, uint32_t place, const struct pping_prefix_key *key)
 {
-	return &a->set.tables.packets[place];
+	const struct aggregate_tables *t = &a->set.tables;
+
+	if (!t->forget(t->ctx, key, place))
+		return;
+	for (uint32_t shard = 0; shard < t->shards; shard++)
+		__atomic_store_n(&t->packets[shard * t->places + place].key.ip_version, 0,
+				 __ATOMIC_SEQ_CST);
+	a->places[place].leaving = *key;
+}
+
+/* Whose place is it, or was it at the last report? */
+static bool find_owner(const struct aggregate *a, uint32_t place, struct pping_prefix_key *key)
+{
+	const struct pping_prefix_key *now = &a->set.tables.packets[place].key;
+	const struct pping_prefix_key *was = &a->places[place].leaving;
+
+	if (__atomic_load_n(&now->ip_version, __ATOMIC_ACQUIRE))
+		*key = *now;
+	else
+		*key = *was;
+	return key->ip_version != 0;
 }
 
 /* Nobody writes to it any more: empty for the next. */
@@ -176,7 +198,6 @@ static void give_back(struct aggregate *a, uint32_t place)
 static bool take_place(struct aggregate *a, uint32_t place, const struct pping_prefix_key *key,
 		       uint64_t now_ns)
 {
-	const struct aggregate_tables *t = &a->set.tables;
 	struct place *p = &a->places[place];
 	bool any = add_packets(a, place);
 
@@ -192,10 +213,10 @@ static bool take_place(struct aggregate *a, uint32_t place, const struct pping_p
 	}
 	if (any || !p->active_ns)
 		p->active_ns = now_ns ? now_ns : 1;
-	if (p->leaving)
+	if (p->leaving.ip_version)
 		give_back(a, place);
 	else if (key && !any && now_ns - p->active_ns >= a->set.timeout_ns)
-		p->leaving = t->forget(t->ctx, key, place);
+		disown(a, place, key);
 	return any;
 }
 
@@ -218,10 +239,8 @@ static uint32_t sort_places(struct aggregate *a)
 	uint32_t n = 0;
 
 	for (uint32_t i = PPING_PREFIX_FIRST; i < a->set.tables.places; i++) {
-		if (!__atomic_load_n(&head(a, i)->used, __ATOMIC_ACQUIRE))
-			continue;
-		a->order[n].key = head(a, i)->key;
-		a->order[n++].place = i;
+		if (find_owner(a, i, &a->order[n].key))
+			a->order[n++].place = i;
 	}
 	qsort(a->order, n, sizeof(*a->order), compare_entries);
 	return n;

@@ -50,7 +50,8 @@ enum aggregate_subject {
 /* A prefix in a report; times are nanoseconds. */
 struct aggregate_row {
 	enum aggregate_subject subject;
-	union pping_addr addr; /* of a prefix: network byte order, IPv4 as ::ffff:a.b.c.d, further bits 0 */
+	union pping_addr
+		addr; /* of a prefix: network byte order, IPv4 as ::ffff:a.b.c.d, further bits 0 */
 	uint8_t ip_version;
 	uint8_t bits; /* at most 32 or 64 */
 	struct pping_flow_count tx[PPING_KINDS], rx[PPING_KINDS];

@@ -304,27 +304,24 @@ static __always_inline void host__add(struct host *h, enum pping_counter counter
 	h->engine->counters.n[counter] += n;
 }
 
-static __always_inline __u32 host__prefix(struct host *h, const struct pping_prefix_key *key)
+static __always_inline __u32 host__prefix(struct host *h, const struct pping_prefix_key *key,
+					  struct pping_prefix **at)
 {
 	struct engine_host *e = h->engine;
 	uint32_t place = prefix_table__find(e->prefixes, key);
 
+	*at = &e->packets[place];
 	if (place != PPING_PREFIX_OTHER)
 		return place;
 	place = prefix_table__add(e->prefixes, key);
+	*at = &e->packets[place];
 	if (place == PPING_PREFIX_OTHER) {
 		host__count(h, PPING_COUNT_PREFIXES_FULL);
 		return place;
 	}
-	e->packets[place].key = *key;
-	e->packets[place].used = 1;
+	(*at)->key = *key;
 	host__count(h, PPING_COUNT_PREFIXES_CREATED);
 	return place;
-}
-
-static __always_inline struct pping_prefix *host__prefix_packets(struct host *h, __u32 place)
-{
-	return &h->engine->packets[place];
 }
 
 static __always_inline struct pping_rtts *host__prefix_rtts(struct host *h, __u32 place)
@@ -518,6 +515,7 @@ int engine_host__new(struct engine_host **engine, const struct engine_host_setti
 	}
 	config = settings->config;
 	config.test_clock = 0;
+	config.prefix_private = 1;
 	set_keys();
 	the_engine = *engine = e;
 	return 0;

@@ -335,7 +335,8 @@ void format_aggregate__text_totals(struct text *out, const struct format_totals 
 	for (size_t i = 0; i < ARRAY_SIZE(errors); i++)
 		p = put_label(p, n[errors[i].counter], errors[i].label);
 	p = put_label(p, t->evicted, "flows evicted");
-	p = put_label(p, n[PPING_COUNT_PREFIXES_FULL], "addresses without a place for their prefix");
+	p = put_label(p, n[PPING_COUNT_PREFIXES_FULL],
+		      "addresses without a place for their prefix");
 	*p++ = ' ';
 	p = put_u64(p, t->rtts);
 	p = PUT(p, " RTTs, ");

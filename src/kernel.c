@@ -176,29 +176,28 @@ static void configure(struct pping_config *config, const struct kernel_settings 
 	config->loopback = set->loopback;
 }
 
-static uint32_t shards_wanted(void)
-{
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	uint32_t shards = 1;
-
-	while (shards < cpus && shards < PPING_PREFIX_SHARDS_MAX)
-		shards *= 2;
-	return shards;
-}
-
 static int configure_prefixes(struct kernel *k, const struct options *opts)
 {
 	struct pping_kern *skel = k->skel;
 	struct aggregate_tables *t = &k->prefixes;
+	uint32_t hints = 1;
 	int err;
 
+	while (hints < 2 * opts->max_prefixes)
+		hints *= 2;
+	k->config.prefix_hint_mask = hints - 1;
 	t->places = opts->max_prefixes + PPING_PREFIX_FIRST;
-	t->shards = shards_wanted();
+	t->shards = 1;
+	while (t->shards < (uint32_t)k->cpus && t->shards < PPING_PREFIX_SHARDS_MAX)
+		t->shards *= 2;
+	k->config.prefix_private = t->shards >= (uint32_t)k->cpus;
 	k->config.max_prefixes = t->places;
 	k->config.prefix_shard_mask = t->shards - 1;
 	err = bpf_map__set_max_entries(skel->maps.prefixes, opts->max_prefixes);
 	if (!err)
 		err = bpf_map__set_max_entries(skel->maps.prefix_places, opts->max_prefixes);
+	if (!err)
+		err = bpf_map__set_max_entries(skel->maps.prefix_hints, hints);
 	if (!err)
 		err = bpf_map__set_max_entries(skel->maps.prefix_packets, t->places * t->shards);
 	if (!err)
@@ -242,11 +241,11 @@ int kernel__open(struct kernel **kernel, const struct kernel_settings *settings)
 	k->barrier_fd = -1;
 	libbpf_set_print(listen_to_libbpf);
 	said_len = 0;
-	k->skel = pping_kern__open();
-	err = k->skel ? configure_object(k, settings) : -errno;
+	k->cpus = libbpf_num_possible_cpus();
+	err = k->cpus < 0 ? k->cpus : 0;
 	if (!err) {
-		k->cpus = libbpf_num_possible_cpus();
-		err = k->cpus < 0 ? k->cpus : 0;
+		k->skel = pping_kern__open();
+		err = k->skel ? configure_object(k, settings) : -errno;
 	}
 	if (!err) {
 		k->per_cpu = calloc(k->cpus, sizeof(*k->per_cpu));
@@ -333,8 +332,7 @@ static void *map_array(const struct bpf_map *map, size_t size)
 
 static int open_prefixes(struct kernel *k)
 {
-	LIBBPF_OPTS(bpf_map_create_opts, opts,
-		    .inner_map_fd = bpf_map__fd(k->skel->maps.cleanup));
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .inner_map_fd = bpf_map__fd(k->skel->maps.cleanup));
 	struct aggregate_tables *t = &k->prefixes;
 
 	t->packets = map_array(k->skel->maps.prefix_packets, packets_size(t));

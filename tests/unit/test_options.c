@@ -354,7 +354,15 @@ static const struct {
 	{ { DEFAULT_I, "--include-syn" }, { "did you mean --include-SYN?" } },
 	{ { DEFAULT_I, "--maxflows=5" }, { "did you mean --max-flows?" } },
 	{ { DEFAULT_I, "--bogus" }, { "unknown option \"--bogus\"; see pping --help\n" } },
-	{ { DEFAULT_I, "--aggregate", "5" }, { "unknown option \"--aggregate\"; see" } },
+	{ { DEFAULT_I, "-a", "0" }, { "--aggregate", "seconds from 1 to 604800" } },
+	{ { DEFAULT_I, "-a", "604801" }, { "--aggregate", "too large" } },
+	{ { DEFAULT_I, "-a", "1.5" }, { "--aggregate", "not a whole number" } },
+	{ { DEFAULT_I, "-a", "5", "-4", "33" }, { "--aggregate-subnets-v4", "from 0 to 32" } },
+	{ { DEFAULT_I, "-a", "5", "-6", "65" }, { "--aggregate-subnets-v6", "from 0 to 64" } },
+	{ { DEFAULT_I, "-a", "5", "-4", "-1" }, { "--aggregate-subnets-v4", "not a number" } },
+	{ { DEFAULT_I, "-a", "5", "-F", "ppviz" }, { "--aggregate", "--format ppviz" } },
+	{ { DEFAULT_I, "-4", "16" }, { "--aggregate-subnets-v4 needs --aggregate" } },
+	{ { DEFAULT_I, "--events" }, { "--events needs --aggregate" } },
 	{ { DEFAULT_I, "--print" }, { "unknown option \"--print\"; see pping --help\n" } },
 	{ { DEFAULT_I, "--=5" }, { "unknown option \"--\"; see pping --help\n" } },
 	{ { DEFAULT_I, "--a\nb\033[m" }, { "unknown option \"--a\\x0ab\\x1b[m\"" } },
@@ -473,16 +481,17 @@ static void version(void)
 static void check_help_row(const char *help, const struct option_row *row)
 {
 	char want[128] = "\n      ";
-	const char *at;
+	const char *at, *end;
 
 	if (row->letter)
 		snprintf(want, sizeof(want), "\n  -%c, ", row->letter);
-	options_print__append(want, sizeof(want), "--%s%s%s  ", row->name, row->arg ? " " : "",
+	options_print__append(want, sizeof(want), "--%s%s%s", row->name, row->arg ? " " : "",
 			      row->arg ? row->arg : "");
 	at = strstr(help, want);
-	if (!at || !row->help) {
+	end = at ? at + strlen(want) : "";
+	if (!row->help || (strncmp(end, "  ", 2) && *end != '\n')) {
 		printf("# help lacks --%s\n", row->name);
-		CHECK(at && row->help);
+		CHECK(false);
 	} else if (row->def) {
 		snprintf(want, sizeof(want), "%s)", row->def);
 		CHECK(strstr(at, want));
