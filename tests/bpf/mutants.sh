@@ -176,7 +176,7 @@ mutant duplicated_request_is_stamped match 'request' \
     $match 's/if (f->protocol != IPPROTO_TCP && match_is_ambiguous(h, f, key, dir, id, now))/if (0)/'
 mutant acks_in_order_only match 'out_of_order' \
     $match '/^static __noinline int match_answer/,/^}/s/rtt = match_take/if (answered \&\& flow_id_newer(f->protocol, answered, p->echo)) return 0; rtt = match_take/'
-mutant any_rtt_is_one match 'rtt_of' $match 's/if (rtt && rtt <= PPING_MAX_RTT_NS)/if (rtt)/'
+mutant any_rtt_is_one match 'rtt_of' $match 's/if (!rtt || rtt > PPING_MAX_RTT_NS)/if (!rtt)/'
 mutant rtts_in_units match 'exact' $match 's/ + (now & ((1 << PPING_TIME_SHIFT) - 1));/;/'
 mutant largest_instead_of_least match 'minimum' $match 's/if (rtt < min)/if (rtt > min)/'
 mutant smoothed_by_a_quarter match 'smoothed' $match 's|smoothed - smoothed / 8 + rtt / 8|smoothed - smoothed / 4 + rtt / 4|'

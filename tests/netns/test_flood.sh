@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Spoofed one-way flows at the rate that the machine can send, while real flows go
 # on and new ones open: the best peer is blind after 200,000 of them.
+# alone: it needs both cores for its rates
 # shellcheck source=tests/netns/lab.sh
 . "$(dirname "$0")/lab.sh"
 lab_begin tcpdump iperf3 ss
