@@ -16,12 +16,13 @@
 /* The bit of direction d in a pair of state or local bits. */
 #define FLOW_BIT(bit, d) ((bit) << (d))
 
-/* Serial arithmetic of RFC 7323 section 5.3 (RFC 1982): is id newer than than? */
-static __always_inline int flow_id_newer(__u8 protocol, __u32 id, __u32 than)
+/*
+ * Serial arithmetic of RFC 7323 section 5.3 (RFC 1982): is TSval id newer than
+ * than? Echo sequence numbers have no order: they are compared for equality.
+ */
+static __always_inline int flow_id_newer(__u32 id, __u32 than)
 {
-	if (protocol == IPPROTO_TCP)
-		return (__s32)(id - than) > 0;
-	return (__s16)(id - than) > 0; /* ICMP counts in 16 bits */
+	return (__s32)(id - than) > 0;
 }
 
 /*
