@@ -29,8 +29,9 @@ static __always_inline int flow_id_newer(__u32 id, __u32 than)
  * NH: universal under a random key, 64 bits of 10 words (J. Black et al., UMAC,
  * CRYPTO 1999; RFC 4418 section 5.2). Two different tuples meet with a
  * probability of 2^-32 a lane whoever chose them, as long as the key is secret.
+ * The key is volatile like all of config: or the compiler believes its zeros.
  */
-static __always_inline __u64 flow_nh(const __u32 *key, const __u32 *word)
+static __always_inline __u64 flow_nh(const volatile __u32 *key, const __u32 *word)
 {
 	__u64 sum = 0;
 
@@ -75,8 +76,8 @@ static __always_inline __u32 flow_key_ipv6(const struct packet *p, struct pping_
 	}
 	words[8] = flow_ports(p, dir);
 	words[9] = p->protocol;
-	key->a = flow_nh((const __u32 *)config.nh_key[0], words);
-	key->b = flow_nh((const __u32 *)config.nh_key[1], words) | 1ULL << 63;
+	key->a = flow_nh(config.nh_key[0], words);
+	key->b = flow_nh(config.nh_key[1], words) | 1ULL << 63;
 	return dir;
 }
 
