@@ -87,9 +87,12 @@ static __always_inline __u32 flow_key(const struct packet *p, struct pping_flow_
 	return p->ip_version == 4 ? flow_key_ipv4(p, key) : flow_key_ipv6(p, key);
 }
 
+/* Keyed as well: who could make two flows of one tag could have one write into the other's entry. */
 static __always_inline __u32 flow_tag(const struct pping_flow_key *key)
 {
-	return (key->a ^ key->b) * 0x9e3779b97f4a7c15ULL >> 32;
+	__u64 x = (key->a ^ config.spill_seed[0]) * config.spill_seed[1];
+
+	return (x ^ key->b) * config.spill_seed[2] >> 32;
 }
 
 /* 64 bits that only who knows the seeds can foresee; salt tells uses of one key apart. */

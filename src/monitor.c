@@ -133,7 +133,7 @@ static void tell_pressure(struct monitor *m)
 		return;
 	fprintf(stderr,
 		"pping: under pressure: new flows come faster than %u entries (--max-flows) can "
-		"hold; %" PRIu64 " packets of unanswered flows were put off\n",
+		"hold; %" PRIu64 " were put off until answered\n",
 		m->options->max_flows, put_off - m->put_off_told);
 	m->put_off_told = put_off;
 	m->pressure_told_ns = now;

@@ -43,7 +43,7 @@ prepare() {
         cat "$work/base/make"
         exit 1
     fi
-    for program in parse match flow clean race; do
+    for program in parse match flow clean race flood; do
         ${CC:-cc} -O1 -D_GNU_SOURCE -I. -I"$work/base/out" "tests/bpf/test_$program.c" \
             -o "$work/$program" -lbpf -lelf -lz -lpthread || exit 1
         run_cases base "$program" .
@@ -257,6 +257,17 @@ mutant unanswered_are_announced clean 'each_kind|silently' \
 mutant deleted_though_not_announced clean 'pieces|size' \
     $kern 's/return 0; \/\* no room: .*/;/'
 mutant no_sign_of_life clean 'pieces' $kern 's/% PPING_CLEANUP_PIECE == 0/== ~0ULL/'
+
+# --- floods
+mutant door_of_one_way flood 'flood_between' $flow 's/i < PPING_DOOR_WAYS; i++/i < 1; i++/' \
+    $flow 's/ % PPING_DOOR_WAYS;/ % 1;/'
+mutant door_overwrites_at_random flood 'flood_between' \
+    $flow 's/__sync_fetch_and_add(&door->next, 1) % PPING_DOOR_WAYS/(hash >> 20) % PPING_DOOR_WAYS/'
+mutant waiting_flows_count_again flood 'no_flood' $flow 's/if (admission != FLOW_KNOWN)$/if (1)/'
+mutant hash_without_seeds flood 'crafted' \
+    $flow '/^static __always_inline __u64 flow_hash/,/^}/{s/config.spill_seed\[0\]/0x2545f4914f6cdd1dULL/;s/config.spill_seed\[1\]/0x9fb21c651e98df25ULL/;s/config.spill_seed\[2\]/0xd6e8feb86659fd93ULL/}'
+mutant ipv6_hash_without_key flood 'crafted' $flow 's/word\[i\] + key\[i\]/word[i]/' \
+    $flow 's/word\[i + 1\] + key\[i + 1\]/word[i + 1]/'
 
 # --- two CPUs
 mutant fault_5_race_for_an_answer race 'fault_5' \

@@ -72,8 +72,8 @@ flooded() {
     local lines
     under "$@"
     lines=$(grep -c 'under pressure' "$LAB_TMP/pping.err" || true)
-    echo "$(said 'packets of new flows put off') put off, $(said evicted) evicted, $lines lines of it"
-    [ "$lines" = 1 ] && [ "$(said 'packets of new flows put off')" -gt 0 ]
+    echo "$(said 'new flows put off') put off, $(said evicted) evicted, $lines lines of it"
+    [ "$lines" = 1 ] && [ "$(said 'new flows put off')" -gt 0 ]
 }
 
 for tool in flood talk; do
