@@ -112,6 +112,7 @@ static void a_fast_one_way_flow_is_no_flood(void)
 {
 	struct packet_spec one_way = data(STRANGER, SERVER, 1, 1), s = syn(CLIENT, SERVER, 1);
 	struct engine *e = bpf_ready() ? engine__open(&pressed) : NULL;
+	__u32 before;
 
 	if (!e)
 		return;
@@ -121,7 +122,9 @@ static void a_fast_one_way_flow_is_no_flood(void)
 		engine__inject(e, TC_INGRESS, &one_way);
 	}
 	CHECK(engine__counters(e).n[PPING_COUNT_FLOWS_PUT_OFF] < 150);
+	before = engine__flows(e, NULL);
 	engine__inject(e, TC_EGRESS, &s);
+	CHECK_INT(engine__flows(e, NULL), before + 1);
 	engine__set_time(e, MS(301));
 	s = (struct packet_spec)synack(SERVER, CLIENT, 1, 1);
 	engine__inject(e, TC_INGRESS, &s);

@@ -76,6 +76,18 @@ flooded() {
     [ "$lines" = 1 ] && [ "$(said 'new flows put off')" -gt 0 ]
 }
 
+# Too slow to be put off: the table is full, and says how many entries it gave up.
+evicting() {
+    local max=131072 count=$1
+    under "$@"
+    grep 'under pressure' "$LAB_TMP/pping.err"
+    echo "$(said evicted) evicted"
+    [ "$(grep -c 'under pressure' "$LAB_TMP/pping.err")" = 1 ]
+    [ "$(said 'new flows put off')" -le $((count / 10)) ]
+    # the real flows are few; the rest of the table is the flood's
+    [ "$(said evicted)" -ge $((count - max - count / 10)) ] && [ "$(said evicted)" -le $((count - max + 2000)) ]
+}
+
 for tool in flood talk; do
     lab_tool $tool || { echo "not ok tools"; exit 1; }
 done
@@ -88,4 +100,5 @@ done
 case_run flood_200000_data flooded 200000
 case_run flood_2000000_data flooded 2000000
 case_run flood_1000000_syn flooded 1000000 syn
+case_run flood_too_slow_to_be_put_off evicting 200000 data 50000
 lab_end
