@@ -51,17 +51,12 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE);
 } spill SEC(".maps");
 
-/* An array map's elements take eight bytes at least. */
-struct door {
-	__u32 tag[2];
-};
-
 /* Tags of flows that wait at the door under pressure, see flow_admit(). */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__type(key, __u32);
-	__type(value, struct door);
-	__uint(max_entries, PPING_DOOR_SLOTS / 2);
+	__type(value, struct pping_door);
+	__uint(max_entries, PPING_DOOR_BUCKETS);
 	__uint(map_flags, BPF_F_MMAPABLE);
 } door SEC(".maps");
 
@@ -217,12 +212,9 @@ static __always_inline struct pping_spill_bucket *host__spill_bucket(struct host
 	return bpf_map_lookup_elem(&spill, &index);
 }
 
-static __always_inline __u32 *host__door(struct host *h, __u32 index)
+static __always_inline struct pping_door *host__door(struct host *h, __u32 index)
 {
-	__u32 pair = index / 2;
-	struct door *d = bpf_map_lookup_elem(&door, &pair);
-
-	return d ? &d->tag[index & 1] : NULL;
+	return bpf_map_lookup_elem(&door, &index);
 }
 
 static __always_inline struct pping_pressure *host__pressure(struct host *h)

@@ -343,7 +343,7 @@ static __always_inline __u32 match_free_slot(const struct pping_flow *f, __u32 d
 		}
 		if (match_age(seen, f->slot_note[dir & 1][i], now) > PPING_MAX_RTT_NS ||
 		    (answered && f->protocol == IPPROTO_TCP &&
-		     flow_id_newer(f->protocol, answered, seen >> 32))) {
+		     flow_id_newer(answered, seen >> 32))) {
 			best = i;
 			*word = seen;
 		}
@@ -462,7 +462,7 @@ static __always_inline int match_show(struct pping_flow *f, __u32 dir, __u32 id,
 	for (int i = 0; i < 4; i++) {
 		if (shown == mine)
 			return 0;
-		if (shown && f->protocol == IPPROTO_TCP && !flow_id_newer(f->protocol, id, shown)) {
+		if (shown && f->protocol == IPPROTO_TCP && !flow_id_newer(id, shown)) {
 			match_far_behind(f, dir, id, shown);
 			return 0;
 		}
@@ -596,9 +596,9 @@ static __noinline int match_answer(struct host *h, struct pping_flow *f, const s
 	shown = f->shown[dir];
 	answered = f->answered[dir];
 	tcp = f->protocol == IPPROTO_TCP;
-	if (!shown || (tcp && flow_id_newer(f->protocol, p->echo, shown)))
+	if (!shown || (tcp && flow_id_newer(p->echo, shown)))
 		return 0; /* echoes what was never shown here */
-	if (!answered || !tcp || flow_id_newer(f->protocol, p->echo, answered)) {
+	if (!answered || !tcp || flow_id_newer(p->echo, answered)) {
 		__u64 mine = PPING_VALID | p->echo;
 
 		if (__sync_val_compare_and_swap(&f->answered[dir], answered, mine) == mine)

@@ -56,8 +56,8 @@ static __always_inline int host__flow_delete(struct host *h, const struct pping_
 /* index is below PPING_SPILL_BUCKETS. */
 static __always_inline struct pping_spill_bucket *host__spill_bucket(struct host *h, __u32 index);
 
-/* Tags of flows put off; index is below PPING_DOOR_SLOTS. */
-static __always_inline __u32 *host__door(struct host *h, __u32 index);
+/* index is below PPING_DOOR_BUCKETS. */
+static __always_inline struct pping_door *host__door(struct host *h, __u32 index);
 static __always_inline struct pping_pressure *host__pressure(struct host *h);
 /* Do all CPUs together see more new flows than they should? */
 static __always_inline int host__is_pressed(struct host *h);

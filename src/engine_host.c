@@ -52,7 +52,7 @@ struct expired {
 struct engine_host {
 	struct table flows;
 	struct pping_spill_bucket *spill;
-	__u32 *door;
+	struct pping_door *door;
 	struct pping_pressure pressure;
 	struct expired *expired; /* room for a pass over all flows */
 	struct prefix_table *prefixes; /* this and the next two: only with config.aggregate */
@@ -246,7 +246,7 @@ static __always_inline int host__flow_delete(struct host *h, const struct pping_
 	return table_delete(&h->engine->flows, key);
 }
 
-static __always_inline __u32 *host__door(struct host *h, __u32 index)
+static __always_inline struct pping_door *host__door(struct host *h, __u32 index)
 {
 	return &h->engine->door[index];
 }
@@ -504,7 +504,7 @@ int engine_host__new(struct engine_host **engine, const struct engine_host_setti
 	e->set = *settings;
 	e->spill = calloc(PPING_SPILL_BUCKETS, sizeof(*e->spill));
 	e->expired = calloc(settings->max_flows, sizeof(*e->expired));
-	e->door = calloc(PPING_DOOR_SLOTS, sizeof(*e->door));
+	e->door = calloc(PPING_DOOR_BUCKETS, sizeof(*e->door));
 	if (settings->config.aggregate && init_aggregation(e)) {
 		engine_host__free(e);
 		return -ENOMEM;

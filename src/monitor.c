@@ -38,9 +38,10 @@ struct monitor {
 	bool report_due; /* and could not go out: the reader of our output is slow */
 	uint64_t start_ns, end_ns;
 	uint64_t lost_told;
-	uint64_t put_off_told, pressure_told_ns;
+	uint64_t put_off_told, evicted_told, pressure_told_ns;
 	uint64_t new_flows, new_flows_ns; /* at the last look */
 	uint64_t evicted; /* when the last cleaning pass ended */
+	bool full; /* the flow table was, nearly, during that pass */
 	struct pping_counters counters; /* as last read */
 };
 
@@ -118,19 +119,24 @@ static int tell_lost(struct monitor *m)
 	return events__add(m->events, &event);
 }
 
-/* A flood must not flood the terminal as well: one line a minute. */
+/*
+ * A flood must not flood the terminal as well: one line a minute. Flows that
+ * opened during a pass look evicted to it: only a full table is believed.
+ */
 static void tell_pressure(struct monitor *m)
 {
-	uint64_t put_off = m->counters.n[PPING_COUNT_FLOWS_PUT_OFF], now = clock__now();
+	uint64_t now = clock__now(), put_off = m->counters.n[PPING_COUNT_FLOWS_PUT_OFF];
+	uint64_t evicted = m->full && m->evicted > m->evicted_told ? m->evicted : m->evicted_told;
 
-	if (put_off == m->put_off_told || m->options->quiet ||
+	if ((put_off == m->put_off_told && evicted == m->evicted_told) || m->options->quiet ||
 	    (m->pressure_told_ns && now - m->pressure_told_ns < 60 * PPING_NS_PER_SEC))
 		return;
 	fprintf(stderr,
-		"pping: under pressure: new flows come faster than %u entries (--max-flows) can "
-		"hold; %" PRIu64 " packets of unanswered flows were put off\n",
-		m->options->max_flows, put_off - m->put_off_told);
+		"pping: under pressure: more new flows than %u entries (--max-flows) can hold: "
+		"%" PRIu64 " put off until answered, %" PRIu64 " entries evicted\n",
+		m->options->max_flows, put_off - m->put_off_told, evicted - m->evicted_told);
 	m->put_off_told = put_off;
+	m->evicted_told = evicted;
 	m->pressure_told_ns = now;
 }
 
@@ -170,6 +176,7 @@ static void on_pass(void *ctx, const struct mapclean_report *pass)
 		uint64_t created = c.n[PPING_COUNT_FLOWS_CREATED];
 
 		m->evicted = created > gone ? created - gone : 0;
+		m->full = did[PPING_CLEANUP_SEEN] > m->options->max_flows / 4 * 3;
 	}
 	if (m->options->debug_cleanup)
 		summary__print_cleanup(stderr, pass);

@@ -337,9 +337,16 @@ static int open_all(struct bench *b)
 {
 	struct pping_config config = { .track_tcp = 1,
 				       .include_local = 1,
-				       .aggregate = 1, .no_events = 1, .max_prefixes = 16386,
-				       .prefix_mask4 = htonl(0xffffff00), .prefix_mask6 = { ~0, htonl(0xffff0000) }, .prefix_shard_mask = 1, .prefix_private = 1, .prefix_hint_mask=32767,
-				       .spill_seed = { 0x2545f4914f6cdd1dULL, 0x9fb21c651e98df25ULL, 0xd6e8feb86659fd93ULL } };
+				       .aggregate = 1,
+				       .no_events = 1,
+				       .max_prefixes = 16386,
+				       .prefix_mask4 = htonl(0xffffff00),
+				       .prefix_mask6 = { ~0, htonl(0xffff0000) },
+				       .prefix_shard_mask = 1,
+				       .prefix_private = 1,
+				       .prefix_hint_mask = 32767,
+				       .spill_seed = { 0x2545f4914f6cdd1dULL, 0x9fb21c651e98df25ULL,
+						       0xd6e8feb86659fd93ULL } };
 
 	for (int i = 0; i < 20; i++)
 		config.nh_key[i / 10][i % 10] = random();
@@ -350,10 +357,11 @@ static int open_all(struct bench *b)
 	memcpy((void *)&b->pping->rodata->config, &config, sizeof(config));
 	b->pping->data_shared->shared.epoch = 1;
 	bpf_map__set_max_entries(b->pping->maps.prefixes, 16384);
-	bpf_map__set_max_entries(b->pping->maps.prefix_places, 16384);bpf_map__set_max_entries(b->pping->maps.prefix_hints, 32768);
+	bpf_map__set_max_entries(b->pping->maps.prefix_places, 16384);
+	bpf_map__set_max_entries(b->pping->maps.prefix_hints, 32768);
 
-	bpf_map__set_max_entries(b->pping->maps.prefix_packets, 16386*2);
-	bpf_map__set_max_entries(b->pping->maps.prefix_rtts, 16386*2);
+	bpf_map__set_max_entries(b->pping->maps.prefix_packets, 16386 * 2);
+	bpf_map__set_max_entries(b->pping->maps.prefix_rtts, 16386 * 2);
 	if (pping_kern__load(b->pping))
 		return -errno;
 	fill_floor(b);
