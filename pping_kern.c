@@ -67,6 +67,14 @@ struct {
 	__uint(max_entries, 1);
 } pressure SEC(".maps");
 
+/* Where a new entry is prepared. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__type(key, __u32);
+	__type(value, struct pping_flow);
+	__uint(max_entries, 1);
+} blank SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__type(key, union pping_addr);
@@ -191,6 +199,13 @@ static __always_inline struct pping_flow *host__flow_find(struct host *h,
 							  const struct pping_flow_key *key)
 {
 	return bpf_map_lookup_elem(&flows, key);
+}
+
+static __always_inline struct pping_flow *host__flow_blank(struct host *h)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&blank, &zero);
 }
 
 static __always_inline struct pping_flow *

@@ -270,27 +270,27 @@ static __noinline struct pping_flow *flow_open(struct host *h, const struct pack
 					       const struct pping_flow_key *key, __u32 dir)
 {
 	enum flow_admission admission = flow_admit(h, key, dir);
-	struct pping_flow init = {};
-	struct pping_flow *f;
+	struct pping_flow *init = host__flow_blank(h), *f;
 
-	if (admission == FLOW_WAITS || admission == FLOW_KNOWN)
+	if (admission == FLOW_WAITS || !init)
 		return NULL;
-	init.state = (admission == FLOW_ANSWERED ? !dir : dir) ? PPING_STATE_OPENER : 0;
+	__builtin_memset(init, 0, sizeof(*init));
+	init->state = (admission == FLOW_ANSWERED ? !dir : dir) ? PPING_STATE_OPENER : 0;
 	if (!(p->flags & PACKET_SYN)) {
-		init.state |= PPING_STATE_ESTABLISHED;
+		init->state |= PPING_STATE_ESTABLISHED;
 	} else if (!(p->flags & PACKET_ACK)) {
-		init.state |= PPING_STATE_SYN;
-		init.isn = p->seq;
+		init->state |= PPING_STATE_SYN;
+		init->isn = p->seq;
 	}
-	init.epoch = host__epoch(h);
-	init.port[0] = dir ? p->dport : p->sport;
-	init.port[1] = dir ? p->sport : p->dport;
-	init.dir[0].addr = dir ? p->daddr : p->saddr;
-	init.dir[1].addr = dir ? p->saddr : p->daddr;
-	init.protocol = p->protocol;
-	init.ip_version = p->ip_version;
-	init.tag = flow_tag(key);
-	f = host__flow_create(h, key, &init);
+	init->epoch = host__epoch(h);
+	init->port[0] = dir ? p->dport : p->sport;
+	init->port[1] = dir ? p->sport : p->dport;
+	init->dir[0].addr = dir ? p->daddr : p->saddr;
+	init->dir[1].addr = dir ? p->saddr : p->daddr;
+	init->protocol = p->protocol;
+	init->ip_version = p->ip_version;
+	init->tag = flow_tag(key);
+	f = host__flow_create(h, key, init);
 	if (!f)
 		host__count(h, PPING_COUNT_FLOWS_FAILED);
 	return f;

@@ -47,6 +47,8 @@ static __always_inline __u32 host__frame_length(struct host *h);
 
 static __always_inline struct pping_flow *host__flow_find(struct host *h,
 							  const struct pping_flow_key *key);
+/* An entry to prepare a new one in, too big for a BPF stack; its contents are of no meaning. NULL: no room. */
+static __always_inline struct pping_flow *host__flow_blank(struct host *h);
 /* Add a copy of init unless key is there already; the entry, or NULL if there is no room. */
 static __always_inline struct pping_flow *
 host__flow_create(struct host *h, const struct pping_flow_key *key, const struct pping_flow *init);

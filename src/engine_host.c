@@ -54,6 +54,7 @@ struct engine_host {
 	struct pping_spill_bucket *spill;
 	struct pping_door *door;
 	struct pping_pressure pressure;
+	struct pping_flow blank;
 	struct expired *expired; /* room for a pass over all flows */
 	struct prefix_table *prefixes; /* this and the next two: only with config.aggregate */
 	struct pping_prefix *packets;
@@ -227,6 +228,11 @@ static __always_inline struct pping_flow *host__flow_find(struct host *h,
 		return NULL;
 	e->referenced = 1;
 	return &e->flow;
+}
+
+static __always_inline struct pping_flow *host__flow_blank(struct host *h)
+{
+	return &h->engine->blank;
 }
 
 static __always_inline struct pping_flow *
