@@ -12,6 +12,8 @@ FLOOD_NET=10.11.66.0/24 FLOOD_DST=10.11.66.1
 # The server's addresses: one at the end of each path.
 PATHS=(10.11.2.10 10.11.2.11 10.11.2.12)
 PATH_US=(500 25000 150000)
+# --max-flows; in a smaller table the same flood turns over more often.
+TABLE=131072
 
 # flood SENDERS COUNT [KIND [PER-SECOND]]: COUNT from each, at the same time. DURING is
 # when, RATE how many a second in all.
@@ -60,7 +62,7 @@ under() {
     local jsonl=$LAB_TMP/rtts.jsonl pcap=$LAB_TMP/load.pcap talk used
     rm -f "$jsonl"
     lab_in r ip route replace blackhole $FLOOD_NET
-    pping_start r r0 "$LAB_TMP/pping" -r 0 -F jsonl -w "$jsonl"
+    pping_start r r0 "$LAB_TMP/pping" -r 0 -F jsonl -w "$jsonl" --max-flows "$TABLE"
     capture_start r r0 "$pcap" tcp and not net $FLOOD_NET
     lab_spawn - "$LAB_TMP/talk" "$LAB_BIN/talk" -f 100 -i 50 -n 60 -b 3 -t 40 \
         "$LAB_NETNS-c" "$LAB_NETNS-s" "${PATHS[@]}"
@@ -104,7 +106,7 @@ forged() {
 
 # Too slow to be put off: the table is full, and says how many entries it gave up.
 evicting() {
-    local max=131072 count=$2
+    local max=$TABLE count=$2
     under "$@"
     told
     [ "$PUT_OFF" -le $((count / 10)) ]
@@ -148,6 +150,7 @@ case_run flood_each_run_has_keys_of_its_own each_run_its_keys
 case_run flood_200000_data one_way 1 200000
 case_run flood_2000000_data one_way 2 1000000
 case_run flood_1000000_syn one_way 1 1000000 syn
+TABLE=8192 case_run flood_1000000_data_in_a_small_table one_way 1 1000000
 case_run flood_too_slow_to_be_put_off evicting 1 200000 data 50000
 case_run flood_500000_forged_both_ways forged 1 500000 pair
 lab_end
