@@ -125,6 +125,8 @@ static int send_all(int fd, struct sockaddr_ll *to, uint32_t dst, long count, en
 
 		if (wait > 0)
 			usleep(wait / 1000);
+		else if (rate)
+			start -= wait; /* behind: no burst to make up for it */
 		for (int i = 0; i < BATCH; i++) {
 			if (kind == PAIR && i % 2)
 				make_answer(frames[i], frames[i - 1]);
