@@ -7,6 +7,13 @@
 #include "aggregate.h"
 #include "engine/histogram.h"
 
+/*
+ * Bins that have so many are emptied at a fold, and no others: seldom any, so that
+ * folding takes next to no memory. 2^32 - 2^24 in PPING_FOLD_SECONDS are seven
+ * million a second.
+ */
+#define FOLD_FROM (1U << 24)
+
 /* RTTs with room for as many as there may be. */
 struct rtts {
 	uint64_t sum, max, min_inverted;
@@ -16,7 +23,7 @@ struct rtts {
 struct place {
 	struct pping_flow_count tx[PPING_KINDS], rx[PPING_KINDS]; /* at the last report */
 	uint64_t active_ns; /* the last report with anything of it */
-	struct rtts *folded; /* NULL: none */
+	uint64_t *folded; /* PPING_HIST_BINS, what bins had too much of; NULL: none */
 	struct pping_prefix_key
 		leaving; /* whose it was, found no more since the last report; ip_version 0: it is not */
 };
@@ -39,17 +46,6 @@ struct aggregate {
 };
 
 /* --- RTTs ------------------------------------------------------------------------------ */
-
-static void add_folded(struct rtts *to, const struct rtts *from)
-{
-	to->sum += from->sum;
-	if (to->max < from->max)
-		to->max = from->max;
-	if (to->min_inverted < from->min_inverted)
-		to->min_inverted = from->min_inverted;
-	for (int i = 0; i < PPING_HIST_BINS; i++)
-		to->bin[i] += from->bin[i];
-}
 
 /* Moves them: the engine's are zero afterwards. */
 static void take_rtts(struct rtts *to, struct pping_rtts *from)
@@ -185,12 +181,10 @@ static bool find_owner(const struct aggregate *a, uint32_t place, struct pping_p
 static void give_back(struct aggregate *a, uint32_t place)
 {
 	const struct aggregate_tables *t = &a->set.tables;
-	struct rtts *folded = a->places[place].folded;
 
 	for (uint32_t shard = 0; shard < t->shards; shard++)
 		memset(&t->packets[shard * t->places + place], 0, sizeof(*t->packets));
 	memset(&a->places[place], 0, sizeof(a->places[place]));
-	free(folded);
 	t->release(t->ctx, place);
 }
 
@@ -202,10 +196,10 @@ static bool take_place(struct aggregate *a, uint32_t place, const struct pping_p
 	bool any = add_packets(a, place);
 
 	if (p->folded) {
-		add_folded(&a->rtts, p->folded);
+		for (int i = 0; i < PPING_HIST_BINS; i++)
+			a->rtts.bin[i] += p->folded[i];
 		free(p->folded);
 		p->folded = NULL;
-		any = true;
 	}
 	if (has_rtts(retired(a, place))) {
 		take_rtts(&a->rtts, retired(a, place));
@@ -215,7 +209,7 @@ static bool take_place(struct aggregate *a, uint32_t place, const struct pping_p
 		p->active_ns = now_ns ? now_ns : 1;
 	if (p->leaving.ip_version)
 		give_back(a, place);
-	else if (key && !any && now_ns - p->active_ns >= a->set.timeout_ns)
+	else if (key && !any && now_ns >= p->active_ns + a->set.timeout_ns)
 		disown(a, place, key);
 	return any;
 }
@@ -319,21 +313,31 @@ int aggregate__report(struct aggregate *a, uint64_t now_ns, aggregate_row_fn fn,
 	return err;
 }
 
-int aggregate__fold(struct aggregate *a)
+/*
+ * A bin is a counter by itself: what is taken out of it while it is being written
+ * is neither lost nor counted twice, and the rest of its RTTs may stay.
+ */
+static int fold_place(struct place *p, struct pping_rtts *rtts)
 {
-	int err = turn(a);
-
-	for (uint32_t i = 0; i < a->set.tables.places && !err; i++) {
-		struct place *p = &a->places[i];
-
-		if (!has_rtts(retired(a, i)))
+	for (int i = 0; i < PPING_HIST_BINS; i++) {
+		if (__atomic_load_n(&rtts->bin[i], __ATOMIC_RELAXED) < FOLD_FROM)
 			continue;
 		if (!p->folded)
-			p->folded = calloc(1, sizeof(*p->folded));
+			p->folded = calloc(PPING_HIST_BINS, sizeof(*p->folded));
 		if (!p->folded)
 			return -ENOMEM;
-		take_rtts(p->folded, retired(a, i));
+		p->folded[i] += __atomic_exchange_n(&rtts->bin[i], 0, __ATOMIC_RELAXED);
 	}
+	return 0;
+}
+
+int aggregate__fold(struct aggregate *a)
+{
+	const struct aggregate_tables *t = &a->set.tables;
+	int err = 0;
+
+	for (uint32_t i = 0; i < t->places && !err; i++)
+		err = fold_place(&a->places[i], &t->rtts[a->half * t->places + i]);
 	return err;
 }
 
