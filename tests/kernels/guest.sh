@@ -171,6 +171,20 @@ measure() {
     ours_left 0
 }
 
+# aggregates ARG...: each RTT is in one report, and an event.
+aggregates() {
+    local rtts rows
+    measure 9 -i c0 -a 1 --events "$@"
+    rtts=$(grep -c '"rtt":' "$RUN/pping")
+    rows=$(grep '"ip_prefix":' "$RUN/pping" | sed 's/.*"count_rtt":\([0-9]*\).*/\1/' |
+        awk '{ sum += $1 } END { print sum }')
+    echo "$rtts RTTs, $rows in reports"
+    [ "$rtts" = "$rows" ] || fail "not the same number"
+    [ "$(grep -c '"ecn":' "$RUN/pping")" -ge 2 ] || fail "not two reports"
+    grep '"ip_prefix":"10.9.9.0/24"' "$RUN/pping" | grep -q '"tcp_ts":{"packets":[1-9]' ||
+        fail "no TCP in 10.9.9.0/24"
+}
+
 # --- checks: attaching -------------------------------------------------------
 
 has_tcx() {
@@ -524,6 +538,8 @@ all_checks() {
 tc tc_measures
 tc_by_clsact tc_clsact_measures
 all_options sampled_with_all_options
+aggregates aggregates
+aggregates_xdp aggregates -I xdp
 xdp_native xdp_measures native
 xdp_generic xdp_measures generic
 xdp_unspecified xdp_measures unspecified
