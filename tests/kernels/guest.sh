@@ -185,6 +185,18 @@ aggregates() {
         fail "no TCP in 10.9.9.0/24"
 }
 
+# The verifier takes each combination that removes other branches.
+aggregates_load() {
+    local options
+    for options in "-C" "-T" "-TC -I xdp" "-C --events -I xdp" "-TC --events --counters -s -l -R 0.5" \
+        "-TC --max-prefixes 1 --aggregate-reverse"; do
+        # shellcheck disable=SC2086 # several words
+        start pping -i c0 -a 1 $options
+        kill -INT "$LAST"
+        wait "$LAST" || fail "$options: status $?" "$(cat "$RUN/pping.err")"
+    done
+}
+
 # --- checks: attaching -------------------------------------------------------
 
 has_tcx() {
@@ -540,6 +552,7 @@ tc_by_clsact tc_clsact_measures
 all_options sampled_with_all_options
 aggregates aggregates
 aggregates_xdp aggregates -I xdp
+aggregates_load aggregates_load
 xdp_native xdp_measures native
 xdp_generic xdp_measures generic
 xdp_unspecified xdp_measures unspecified
