@@ -319,7 +319,7 @@ int aggregate__report(struct aggregate *a, uint64_t now_ns, aggregate_row_fn fn,
  */
 static int fold_place(struct place *p, struct pping_rtts *rtts)
 {
-	for (int i = 0; i < PPING_HIST_BINS; i++) {
+	for (int i = 0; i < PPING_HIST_BINS && has_rtts(rtts); i++) {
 		if (__atomic_load_n(&rtts->bin[i], __ATOMIC_RELAXED) < FOLD_FROM)
 			continue;
 		if (!p->folded)

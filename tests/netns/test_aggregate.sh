@@ -70,7 +70,8 @@ standard_format() {
     grep -Eq '10\.11\.2\.0/24 rx [0-9]+ packets [0-9]+ bytes, tx [0-9]+ packets [0-9]+ bytes, [1-9][0-9]* RTTs: min [0-9.]+ mean [0-9.]+ median [0-9.]+ p95 [0-9.]+ p99 [0-9.]+ max [0-9.]+ ms$' "$OUT"
     grep -Eq 'fd00:11:2::/48 rx' "$OUT"
     grep -Eq 'all: .*IPv4 TCP [0-9]+ packets .* RTTs, [0-9]+ prefixes$' "$OUT"
-    [ "$(sed -n 's/.*all: .* \([0-9]*\) RTTs, .*/\1/p' "$OUT" | paste -sd+ | bc)" = "$(kernel_rtts)" ]
+    [ "$(sed -n 's/.*all: .* \([0-9]*\) RTTs, .*/\1/p' "$OUT" | awk '{ n += $1 } END { print n }')" = \
+        "$(kernel_rtts)" ]
 }
 
 json_format() {
