@@ -24,14 +24,7 @@ struct place {
 	struct pping_flow_count tx[PPING_KINDS], rx[PPING_KINDS]; /* at the last report */
 	uint64_t active_ns; /* the last report with anything of it */
 	uint64_t *folded; /* PPING_HIST_BINS, what bins had too much of; NULL: none */
-	struct pping_prefix_key
-		leaving; /* whose it was, found no more since the last report; ip_version 0: it is not */
-};
-
-/* A prefix as it was when the report began. */
-struct entry {
-	struct pping_prefix_key key;
-	uint32_t place;
+	uint8_t leaving; /* ip_version of whose it was, found no more since the last report; 0: it is not */
 };
 
 struct aggregate {
@@ -39,7 +32,7 @@ struct aggregate {
 	uint32_t half; /* the one being written */
 	uint32_t prefixes;
 	struct place *places;
-	struct entry *order; /* of the places in use, room for all */
+	uint32_t *order; /* of the places in use, room for all */
 	/* a row in the making */
 	struct aggregate_row row;
 	struct rtts rtts;
@@ -161,19 +154,18 @@ static void disown(struct aggregate *a, uint32_t place, const struct pping_prefi
 	for (uint32_t shard = 0; shard < t->shards; shard++)
 		__atomic_store_n(&t->packets[shard * t->places + place].key.ip_version, 0,
 				 __ATOMIC_SEQ_CST);
-	a->places[place].leaving = *key;
+	a->places[place].leaving = key->ip_version;
 }
 
 /* Whose place is it, or was it at the last report? */
 static bool find_owner(const struct aggregate *a, uint32_t place, struct pping_prefix_key *key)
 {
 	const struct pping_prefix_key *now = &a->set.tables.packets[place].key;
-	const struct pping_prefix_key *was = &a->places[place].leaving;
 
-	if (__atomic_load_n(&now->ip_version, __ATOMIC_ACQUIRE))
-		*key = *now;
-	else
-		*key = *was;
+	key->ip_version = __atomic_load_n(&now->ip_version, __ATOMIC_ACQUIRE);
+	if (!key->ip_version)
+		key->ip_version = a->places[place].leaving; /* the rest still stands there */
+	memcpy(key->w, now->w, sizeof(key->w));
 	return key->ip_version != 0;
 }
 
@@ -207,7 +199,7 @@ static bool take_place(struct aggregate *a, uint32_t place, const struct pping_p
 	}
 	if (any || !p->active_ns)
 		p->active_ns = now_ns ? now_ns : 1;
-	if (p->leaving.ip_version)
+	if (p->leaving)
 		give_back(a, place);
 	else if (key && !any && now_ns >= p->active_ns + a->set.timeout_ns)
 		disown(a, place, key);
@@ -223,20 +215,25 @@ static int compare_keys(const struct pping_prefix_key *x, const struct pping_pre
 	return memcmp(x->w, y->w, sizeof(x->w)); /* network byte order */
 }
 
-static int compare_entries(const void *x, const void *y)
+/* Whose they are does not change while a report is made. */
+static int compare_places(const void *x, const void *y, void *ctx)
 {
-	return compare_keys(&((const struct entry *)x)->key, &((const struct entry *)y)->key);
+	struct pping_prefix_key keys[2];
+
+	find_owner(ctx, *(const uint32_t *)x, &keys[0]);
+	find_owner(ctx, *(const uint32_t *)y, &keys[1]);
+	return compare_keys(&keys[0], &keys[1]);
 }
 
 static uint32_t sort_places(struct aggregate *a)
 {
+	struct pping_prefix_key key;
 	uint32_t n = 0;
 
-	for (uint32_t i = PPING_PREFIX_FIRST; i < a->set.tables.places; i++) {
-		if (find_owner(a, i, &a->order[n].key))
-			a->order[n++].place = i;
-	}
-	qsort(a->order, n, sizeof(*a->order), compare_entries);
+	for (uint32_t i = PPING_PREFIX_FIRST; i < a->set.tables.places; i++)
+		if (find_owner(a, i, &key))
+			a->order[n++] = i;
+	qsort_r(a->order, n, sizeof(*a->order), compare_places, a);
 	return n;
 }
 
@@ -294,14 +291,16 @@ int aggregate__report(struct aggregate *a, uint64_t now_ns, aggregate_row_fn fn,
 	used = sort_places(a);
 	a->prefixes = 0;
 	while (i < used && !err) {
-		const struct pping_prefix_key *key = &a->order[i].key;
+		struct pping_prefix_key key, next;
 		bool any = false;
 
 		/* a prefix that left and came back has two places, for one report */
-		begin_row(a, AGGREGATE_PREFIX, key);
+		find_owner(a, a->order[i], &key);
+		begin_row(a, AGGREGATE_PREFIX, &key);
 		do {
-			any |= take_place(a, a->order[i++].place, key, now_ns);
-		} while (i < used && !compare_keys(&a->order[i].key, key));
+			any |= take_place(a, a->order[i++], &key, now_ns);
+		} while (i < used && find_owner(a, a->order[i], &next) &&
+			 !compare_keys(&next, &key));
 		a->prefixes++;
 		if (any)
 			err = end_row(a, fn, ctx);
