@@ -287,10 +287,6 @@ mutant aggregate_hint_believed aggregate 'nothing_lost|full' \
 mutant aggregate_places_leak aggregate 'created' $kern 's/	bpf_map_push_elem(&prefix_places.*//'
 mutant aggregate_full_table_has_a_place aggregate 'full' \
     $kern '/PPING_COUNT_PREFIXES_FULL/{n;s/OTHER/FIRST/}'
-mutant aggregate_rtt_in_two_halves aggregate 'nothing_lost' \
-    $aggregate 's/	__sync_fetch_and_add(&rtts->sum, rtt);/&\n\trtts = host__prefix_rtts(h, place); if (!rtts) return 0;/'
-mutant aggregate_race_for_an_extreme aggregate 'nothing_lost' \
-    $aggregate 's/seen = __sync_val_compare_and_swap(extreme, old, value);/*extreme = value; seen = old;/'
 mutant aggregate_race_for_a_bin aggregate 'nothing_lost' \
     $aggregate 's/__sync_fetch_and_add(&rtts->bin\[bin\], 1);/rtts->bin[bin]++;/'
 mutant aggregate_race_for_the_packets aggregate 'nothing_lost' \
