@@ -360,10 +360,21 @@ static __always_inline void own_prefix(const struct pping_prefix_key *key, __u32
 	}
 }
 
+/* The entry may have become another prefix's since it was found. */
+static __always_inline __u32 read_place(const volatile __u64 *found,
+					const struct pping_prefix_key *key)
+{
+	__u64 word = *found;
+
+	return word >> PPING_PLACE_TAG_SHIFT == aggregate_tag(key) ? (__u32)word
+								   : PPING_PREFIX_OTHER;
+}
+
 /* A place for a new prefix. If another CPU makes one in this moment, ours goes back. */
 static __always_inline __u32 make_prefix(struct host *h, const struct pping_prefix_key *key)
 {
-	__u64 word, *made;
+	volatile __u64 *made;
+	__u64 word;
 	__u32 place;
 
 	if (bpf_map_pop_elem(&prefix_places, &place)) {
@@ -378,25 +389,30 @@ static __always_inline __u32 make_prefix(struct host *h, const struct pping_pref
 	}
 	bpf_map_push_elem(&prefix_places, &place, BPF_ANY);
 	made = bpf_map_lookup_elem(&prefixes, key);
-	return made ? (__u32)*made : PPING_PREFIX_OTHER;
+	return made ? read_place(made, key) : PPING_PREFIX_OTHER;
 }
 
 static __noinline int find_prefix(struct host *h, const struct pping_prefix_key *key)
 {
 	volatile __u64 *found = bpf_map_lookup_elem(&prefixes, key);
-	__u64 word;
 
-	if (!found)
-		return make_prefix(h, key);
-	word = *found;
-	return word >> PPING_PLACE_TAG_SHIFT == aggregate_tag(key) ? (__u32)word
-								   : PPING_PREFIX_OTHER;
+	return found ? read_place(found, key) : make_prefix(h, key);
+}
+
+/* The version is read first: while a place gets its owner it is 0, or the rest of the key is there. */
+static __always_inline int owns_prefix(const struct pping_prefix *at,
+				       const struct pping_prefix_key *key)
+{
+	const volatile struct pping_prefix_key *owner = &at->key;
+
+	return owner->ip_version == key->ip_version && owner->w[1] == key->w[1] &&
+	       owner->w[0] == key->w[0];
 }
 
 static __always_inline __u32 host__prefix(struct host *h, const struct pping_prefix_key *key,
 					  struct pping_prefix **at)
 {
-	__u64 x = (((__u64)key->w[0] << 32 | key->w[1]) ^ config.spill_seed[0]) *
+	__u64 x = (((__u64)key->w[0] << 32 | key->w[1]) ^ key->ip_version ^ config.spill_seed[0]) *
 		  config.spill_seed[1];
 	__u32 slot = x >> 40 & config.prefix_hint_mask, place;
 	volatile __u32 *hint = bpf_map_lookup_elem(&prefix_hints, &slot);
@@ -405,9 +421,10 @@ static __always_inline __u32 host__prefix(struct host *h, const struct pping_pre
 		*at = NULL;
 		return PPING_PREFIX_OTHER;
 	}
-	*at = prefix_at(h->shard + *hint);
-	if (likely(*at && aggregate_same(&(*at)->key, key)))
-		return *hint;
+	place = *hint; /* once: another CPU's prefix may have the same hint */
+	*at = prefix_at(h->shard + place);
+	if (likely(*at && owns_prefix(*at, key)))
+		return place;
 	place = find_prefix(h, key);
 	if (place != PPING_PREFIX_OTHER)
 		*hint = place;
@@ -466,9 +483,19 @@ static __always_inline void take_packet(struct host *h, struct packet *p, int ve
 	if (index < PPING_VERDICT_COUNT)
 		host__count(h, index);
 	if (config.aggregate && p->ip_version)
-		aggregate_packet(h, p, verdict);
+		aggregate_packet(h, p);
 	if (match_wants(verdict, p))
 		match_packet(h, p);
+}
+
+/* A virtual machine's super-packets come without their number, include/linux/virtio_net.h. */
+static __always_inline __u32 count_segments(const struct __sk_buff *ctx, const struct packet *p)
+{
+	__u32 segments = ctx->gso_segs, size = ctx->gso_size;
+
+	if (!segments && size && p->length > p->headers)
+		segments = (p->length - p->headers + size - 1) / size;
+	return segments ? segments : 1;
 }
 
 static __always_inline int handle_tc(struct __sk_buff *ctx, __u8 way)
@@ -483,7 +510,7 @@ static __always_inline int handle_tc(struct __sk_buff *ctx, __u8 way)
 				    (const void *)(long)ctx->data_end, &p);
 	if (verdict == PACKET_SLOW)
 		verdict = parse_slow_tc(ctx, &p);
-	p.segments = (config.counters || config.aggregate) && ctx->gso_segs ? ctx->gso_segs : 1;
+	p.segments = config.counters || config.aggregate ? count_segments(ctx, &p) : 1;
 	take_packet(&h, &p, verdict);
 	return -1; /* TCX_NEXT, TC_ACT_UNSPEC */
 }

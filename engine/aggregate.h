@@ -30,22 +30,16 @@ static __always_inline void aggregate_key(const union pping_addr *addr, __u8 ip_
 	}
 }
 
-static __always_inline int aggregate_same(const struct pping_prefix_key *x,
-					  const struct pping_prefix_key *y)
-{
-	return x->w[1] == y->w[1] && x->w[0] == y->w[0] && x->ip_version == y->ip_version;
-}
-
 static __always_inline __u32 aggregate_tag(const struct pping_prefix_key *key)
 {
 	return ((key->w[0] * 0x9e3779b1U) ^ key->w[1]) * 0x85ebca6bU ^ key->ip_version;
 }
 
-static __always_inline enum pping_kind aggregate_kind(const struct packet *p, int verdict)
+static __always_inline enum pping_kind aggregate_kind(const struct packet *p)
 {
 	if (p->protocol != IPPROTO_TCP)
 		return PPING_KIND_OTHER;
-	return verdict == PPING_COUNT_TRACKED ? PPING_KIND_TCP_TS : PPING_KIND_TCP_NO_TS;
+	return p->flags & PACKET_ID ? PPING_KIND_TCP_TS : PPING_KIND_TCP_NO_TS;
 }
 
 /* From the IP header on; each packet inside a super-packet has headers of its own. */
@@ -67,9 +61,16 @@ static __always_inline __u32 aggregate_protocol(const struct packet *p)
 	return protocol + (p->ip_version == 4 ? 0 : PPING_TRAFFIC_PROTOCOLS);
 }
 
-static __always_inline void aggregate_add(struct pping_flow_count *count, __u64 packets,
-					  __u64 bytes)
+/* counts: one of each kind. */
+static __always_inline void aggregate_add(struct pping_flow_count *counts, __u32 kind,
+					  __u64 packets, __u64 bytes)
 {
+	struct pping_flow_count *count;
+
+	engine_opaque(kind);
+	if (kind >= PPING_KINDS)
+		return;
+	count = &counts[kind];
 	if (config.prefix_private) {
 		count->packets += packets;
 		count->bytes += bytes;
@@ -80,9 +81,9 @@ static __always_inline void aggregate_add(struct pping_flow_count *count, __u64 
 }
 
 /* Counts an IP packet; where its addresses belong is kept with it. */
-static __noinline int aggregate_packet(struct host *h, struct packet *p, int verdict)
+static __noinline int aggregate_packet(struct host *h, struct packet *p)
 {
-	__u32 kind = aggregate_kind(p, verdict) % PPING_KINDS;
+	__u32 kind = aggregate_kind(p);
 	__u64 bytes = aggregate_bytes(p);
 	struct pping_prefix_key key;
 	struct pping_prefix *at;
@@ -91,11 +92,11 @@ static __noinline int aggregate_packet(struct host *h, struct packet *p, int ver
 	aggregate_key(&p->saddr, p->ip_version, &key);
 	p->prefix[0] = host__prefix(h, &key, &at);
 	if (at)
-		aggregate_add(&at->tx[kind], p->segments, bytes);
+		aggregate_add(at->tx, kind, p->segments, bytes);
 	aggregate_key(&p->daddr, p->ip_version, &key);
 	p->prefix[1] = host__prefix(h, &key, &at);
 	if (at)
-		aggregate_add(&at->rx[kind], p->segments, bytes);
+		aggregate_add(at->rx, kind, p->segments, bytes);
 	row = PPING_TRAFFIC_FIRST + 2 * aggregate_protocol(p);
 	host__add(h, row, p->segments);
 	host__add(h, row + 1, bytes);

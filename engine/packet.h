@@ -220,17 +220,26 @@ static __always_inline void packet_set_timestamps(struct packet *p, __u32 tsval,
 		p->flags |= PACKET_ECHO;
 }
 
+/* Without -T, TCP is looked into for what aggregates say of it: headers, timestamps. */
+static __always_inline int packet_tcp_is_wanted(void)
+{
+	return config.track_tcp || config.aggregate;
+}
+
+static __always_inline int packet_tcp_verdict(int verdict)
+{
+	return config.track_tcp || verdict == PACKET_SLOW ? verdict : PPING_COUNT_NOT_SELECTED;
+}
+
 /* --- fast ------------------------------------------------------------------ */
 
-static __always_inline int packet_fast_tcp(const void *at, const void *end, struct packet *p,
-					   __u32 ip_headers)
+static __always_inline int packet_fast_tcp_headers(const void *at, const void *end,
+						   struct packet *p, __u32 ip_headers)
 {
 	const struct packet_tcp *tcp = at;
 	const struct packet_timestamps *ts = (const void *)(tcp + 1);
 	int verdict;
 
-	if (!config.track_tcp)
-		return PPING_COUNT_NOT_SELECTED;
 	if ((const void *)(tcp + 1) > end)
 		return PACKET_SLOW;
 	verdict = packet_set_tcp(p, tcp, ip_headers);
@@ -243,6 +252,14 @@ static __always_inline int packet_fast_tcp(const void *at, const void *end, stru
 		return PACKET_SLOW;
 	packet_set_timestamps(p, NET32(ts->tsval), NET32(ts->tsecr));
 	return PPING_COUNT_TRACKED;
+}
+
+static __always_inline int packet_fast_tcp(const void *at, const void *end, struct packet *p,
+					   __u32 ip_headers)
+{
+	if (!packet_tcp_is_wanted())
+		return PPING_COUNT_NOT_SELECTED;
+	return packet_tcp_verdict(packet_fast_tcp_headers(at, end, p, ip_headers));
 }
 
 /* icmp is the family's own. */
@@ -413,16 +430,14 @@ static __always_inline int packet_options_timestamps(const struct packet_options
 	return 0;
 }
 
-static __always_inline int packet_slow_tcp(struct host *h, __u32 off, __u32 ip_headers,
-					   struct packet *p)
+static __always_inline int packet_slow_tcp_headers(struct host *h, __u32 off, __u32 ip_headers,
+						   struct packet *p)
 {
 	struct packet_options options = {};
 	struct packet_tcp tcp;
 	__u32 tsval, tsecr, len;
 	int verdict, found;
 
-	if (!config.track_tcp)
-		return PPING_COUNT_NOT_SELECTED;
 	if (host__read(h, off, &tcp, sizeof(tcp)))
 		return PPING_COUNT_TRUNCATED;
 	verdict = packet_set_tcp(p, &tcp, ip_headers);
@@ -442,6 +457,14 @@ static __always_inline int packet_slow_tcp(struct host *h, __u32 off, __u32 ip_h
 		return PPING_COUNT_NO_TIMESTAMP;
 	packet_set_timestamps(p, tsval, tsecr);
 	return PPING_COUNT_TRACKED;
+}
+
+static __always_inline int packet_slow_tcp(struct host *h, __u32 off, __u32 ip_headers,
+					   struct packet *p)
+{
+	if (!packet_tcp_is_wanted())
+		return PPING_COUNT_NOT_SELECTED;
+	return packet_tcp_verdict(packet_slow_tcp_headers(h, off, ip_headers, p));
 }
 
 /* RFC 792 echo: types 8 and 0; RFC 4443 section 4: 128 and 129. */
@@ -525,8 +548,10 @@ static __always_inline int packet_slow_extensions(struct host *h, __u32 off, __u
 			return PPING_COUNT_TRACKED;
 		if (host__read(h, off + *headers, &ext, sizeof(ext)))
 			return PPING_COUNT_TRUNCATED;
-		if (kind == 44 && (ext.fragment & NET16(0xfff8)))
+		if (kind == 44 && (ext.fragment & NET16(0xfff8))) {
+			*next = ext.next; /* what it is a fragment of */
 			return PPING_COUNT_FRAGMENT;
+		}
 		*headers += kind == 44	 ? 8
 			    : kind == 51 ? (ext.length + 2) * 4
 					 : (ext.length + 1) * 8;

@@ -7,6 +7,13 @@
 #include "aggregate.h"
 #include "engine/histogram.h"
 
+/*
+ * Bins that have so many are emptied at a fold, and no others: seldom any, so that
+ * folding takes next to no memory. 2^32 - 2^24 in PPING_FOLD_SECONDS are seven
+ * million a second.
+ */
+#define FOLD_FROM (1U << 24)
+
 /* RTTs with room for as many as there may be. */
 struct rtts {
 	uint64_t sum, max, min_inverted;
@@ -16,15 +23,8 @@ struct rtts {
 struct place {
 	struct pping_flow_count tx[PPING_KINDS], rx[PPING_KINDS]; /* at the last report */
 	uint64_t active_ns; /* the last report with anything of it */
-	struct rtts *folded; /* NULL: none */
-	struct pping_prefix_key
-		leaving; /* whose it was, found no more since the last report; ip_version 0: it is not */
-};
-
-/* A prefix as it was when the report began. */
-struct entry {
-	struct pping_prefix_key key;
-	uint32_t place;
+	uint64_t *folded; /* PPING_HIST_BINS, what bins had too much of; NULL: none */
+	uint8_t leaving; /* ip_version of whose it was, found no more since the last report; 0: it is not */
 };
 
 struct aggregate {
@@ -32,24 +32,13 @@ struct aggregate {
 	uint32_t half; /* the one being written */
 	uint32_t prefixes;
 	struct place *places;
-	struct entry *order; /* of the places in use, room for all */
+	uint32_t *order; /* of the places in use, room for all */
 	/* a row in the making */
 	struct aggregate_row row;
 	struct rtts rtts;
 };
 
 /* --- RTTs ------------------------------------------------------------------------------ */
-
-static void add_folded(struct rtts *to, const struct rtts *from)
-{
-	to->sum += from->sum;
-	if (to->max < from->max)
-		to->max = from->max;
-	if (to->min_inverted < from->min_inverted)
-		to->min_inverted = from->min_inverted;
-	for (int i = 0; i < PPING_HIST_BINS; i++)
-		to->bin[i] += from->bin[i];
-}
 
 /* Moves them: the engine's are zero afterwards. */
 static void take_rtts(struct rtts *to, struct pping_rtts *from)
@@ -165,19 +154,18 @@ static void disown(struct aggregate *a, uint32_t place, const struct pping_prefi
 	for (uint32_t shard = 0; shard < t->shards; shard++)
 		__atomic_store_n(&t->packets[shard * t->places + place].key.ip_version, 0,
 				 __ATOMIC_SEQ_CST);
-	a->places[place].leaving = *key;
+	a->places[place].leaving = key->ip_version;
 }
 
 /* Whose place is it, or was it at the last report? */
 static bool find_owner(const struct aggregate *a, uint32_t place, struct pping_prefix_key *key)
 {
 	const struct pping_prefix_key *now = &a->set.tables.packets[place].key;
-	const struct pping_prefix_key *was = &a->places[place].leaving;
 
-	if (__atomic_load_n(&now->ip_version, __ATOMIC_ACQUIRE))
-		*key = *now;
-	else
-		*key = *was;
+	key->ip_version = __atomic_load_n(&now->ip_version, __ATOMIC_ACQUIRE);
+	if (!key->ip_version)
+		key->ip_version = a->places[place].leaving; /* the rest still stands there */
+	memcpy(key->w, now->w, sizeof(key->w));
 	return key->ip_version != 0;
 }
 
@@ -185,12 +173,10 @@ static bool find_owner(const struct aggregate *a, uint32_t place, struct pping_p
 static void give_back(struct aggregate *a, uint32_t place)
 {
 	const struct aggregate_tables *t = &a->set.tables;
-	struct rtts *folded = a->places[place].folded;
 
 	for (uint32_t shard = 0; shard < t->shards; shard++)
 		memset(&t->packets[shard * t->places + place], 0, sizeof(*t->packets));
 	memset(&a->places[place], 0, sizeof(a->places[place]));
-	free(folded);
 	t->release(t->ctx, place);
 }
 
@@ -202,10 +188,10 @@ static bool take_place(struct aggregate *a, uint32_t place, const struct pping_p
 	bool any = add_packets(a, place);
 
 	if (p->folded) {
-		add_folded(&a->rtts, p->folded);
+		for (int i = 0; i < PPING_HIST_BINS; i++)
+			a->rtts.bin[i] += p->folded[i];
 		free(p->folded);
 		p->folded = NULL;
-		any = true;
 	}
 	if (has_rtts(retired(a, place))) {
 		take_rtts(&a->rtts, retired(a, place));
@@ -213,9 +199,9 @@ static bool take_place(struct aggregate *a, uint32_t place, const struct pping_p
 	}
 	if (any || !p->active_ns)
 		p->active_ns = now_ns ? now_ns : 1;
-	if (p->leaving.ip_version)
+	if (p->leaving)
 		give_back(a, place);
-	else if (key && !any && now_ns - p->active_ns >= a->set.timeout_ns)
+	else if (key && !any && now_ns >= p->active_ns + a->set.timeout_ns)
 		disown(a, place, key);
 	return any;
 }
@@ -229,20 +215,25 @@ static int compare_keys(const struct pping_prefix_key *x, const struct pping_pre
 	return memcmp(x->w, y->w, sizeof(x->w)); /* network byte order */
 }
 
-static int compare_entries(const void *x, const void *y)
+/* Whose they are does not change while a report is made. */
+static int compare_places(const void *x, const void *y, void *ctx)
 {
-	return compare_keys(&((const struct entry *)x)->key, &((const struct entry *)y)->key);
+	struct pping_prefix_key keys[2];
+
+	find_owner(ctx, *(const uint32_t *)x, &keys[0]);
+	find_owner(ctx, *(const uint32_t *)y, &keys[1]);
+	return compare_keys(&keys[0], &keys[1]);
 }
 
 static uint32_t sort_places(struct aggregate *a)
 {
+	struct pping_prefix_key key;
 	uint32_t n = 0;
 
-	for (uint32_t i = PPING_PREFIX_FIRST; i < a->set.tables.places; i++) {
-		if (find_owner(a, i, &a->order[n].key))
-			a->order[n++].place = i;
-	}
-	qsort(a->order, n, sizeof(*a->order), compare_entries);
+	for (uint32_t i = PPING_PREFIX_FIRST; i < a->set.tables.places; i++)
+		if (find_owner(a, i, &key))
+			a->order[n++] = i;
+	qsort_r(a->order, n, sizeof(*a->order), compare_places, a);
 	return n;
 }
 
@@ -300,14 +291,16 @@ int aggregate__report(struct aggregate *a, uint64_t now_ns, aggregate_row_fn fn,
 	used = sort_places(a);
 	a->prefixes = 0;
 	while (i < used && !err) {
-		const struct pping_prefix_key *key = &a->order[i].key;
+		struct pping_prefix_key key, next;
 		bool any = false;
 
 		/* a prefix that left and came back has two places, for one report */
-		begin_row(a, AGGREGATE_PREFIX, key);
+		find_owner(a, a->order[i], &key);
+		begin_row(a, AGGREGATE_PREFIX, &key);
 		do {
-			any |= take_place(a, a->order[i++].place, key, now_ns);
-		} while (i < used && !compare_keys(&a->order[i].key, key));
+			any |= take_place(a, a->order[i++], &key, now_ns);
+		} while (i < used && find_owner(a, a->order[i], &next) &&
+			 !compare_keys(&next, &key));
 		a->prefixes++;
 		if (any)
 			err = end_row(a, fn, ctx);
@@ -319,21 +312,31 @@ int aggregate__report(struct aggregate *a, uint64_t now_ns, aggregate_row_fn fn,
 	return err;
 }
 
-int aggregate__fold(struct aggregate *a)
+/*
+ * A bin is a counter by itself: what is taken out of it while it is being written
+ * is neither lost nor counted twice, and the rest of its RTTs may stay.
+ */
+static int fold_place(struct place *p, struct pping_rtts *rtts)
 {
-	int err = turn(a);
-
-	for (uint32_t i = 0; i < a->set.tables.places && !err; i++) {
-		struct place *p = &a->places[i];
-
-		if (!has_rtts(retired(a, i)))
+	for (int i = 0; i < PPING_HIST_BINS && has_rtts(rtts); i++) {
+		if (__atomic_load_n(&rtts->bin[i], __ATOMIC_RELAXED) < FOLD_FROM)
 			continue;
 		if (!p->folded)
-			p->folded = calloc(1, sizeof(*p->folded));
+			p->folded = calloc(PPING_HIST_BINS, sizeof(*p->folded));
 		if (!p->folded)
 			return -ENOMEM;
-		take_rtts(p->folded, retired(a, i));
+		p->folded[i] += __atomic_exchange_n(&rtts->bin[i], 0, __ATOMIC_RELAXED);
 	}
+	return 0;
+}
+
+int aggregate__fold(struct aggregate *a)
+{
+	const struct aggregate_tables *t = &a->set.tables;
+	int err = 0;
+
+	for (uint32_t i = 0; i < t->places && !err; i++)
+		err = fold_place(&a->places[i], &t->rtts[a->half * t->places + i]);
 	return err;
 }
 

@@ -80,7 +80,7 @@ void aggregate__free(struct aggregate *aggregate); /* NULL is fine */
 int aggregate__report(struct aggregate *aggregate, uint64_t now_ns, aggregate_row_fn fn, void *ctx);
 
 /*
- * Takes the engine's RTTs over, so that its 32-bit bins don't run over: to be
+ * Takes over what bins have much of, so that the engine's 32 bits don't run over: to be
  * called every PPING_FOLD_SECONDS, if reports are rarer. 0 or a negative errno.
  */
 int aggregate__fold(struct aggregate *aggregate);

@@ -463,7 +463,7 @@ int engine_host__packet(struct engine_host *e, const struct engine_frame *frame)
 		verdict = packet_parse_slow(&h, &p);
 	e->counters.n[verdict]++;
 	if (config.aggregate && p.ip_version)
-		aggregate_packet(&h, &p, verdict);
+		aggregate_packet(&h, &p);
 	if (match_wants(verdict, &p))
 		match_packet(&h, &p);
 	return e->err;

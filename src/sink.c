@@ -10,6 +10,9 @@
 #include "output.h"
 #include "sink.h"
 
+/* A report has megabytes: it goes out in pieces of this, if it can, and is not held as a whole. */
+#define ROWS_PIECE (64 << 10)
+
 struct sink {
 	const struct format *format;
 	struct format_settings settings;
@@ -110,11 +113,15 @@ int sink__event(struct sink *s, const struct pping_event *event)
 int sink__row(struct sink *s, const struct aggregate_row *row, uint64_t time_ns)
 {
 	uint64_t wall = wall_time(s, time_ns);
+	struct text *text = output__text(s->output);
+	size_t before = text->len;
 
 	describe_aggregation(s, wall);
-	s->format->row(output__text(s->output), &s->settings, row, wall, output__first(s->output));
+	s->format->row(text, &s->settings, row, wall, output__first(s->output));
 	output__wrote_record(s->output);
-	return output__text(s->output)->failed ? out_of_memory() : 0;
+	if (text->failed)
+		return out_of_memory();
+	return text->len / ROWS_PIECE == before / ROWS_PIECE ? 0 : sink__flush(s);
 }
 
 int sink__totals(struct sink *s, const struct format_totals *totals, uint64_t time_ns)

@@ -37,14 +37,16 @@ run_cases() {
 
 # The test programs, and which of their cases pass on the engine as it is.
 prepare() {
-    local program
+    local program more
     mkdir "$work/base" && cp -r "${sources[@]}" "$work/base" || exit 1
     if ! build_object "$work/base" || ! build_object "$work/base" pping.skel.h; then
         cat "$work/base/make"
         exit 1
     fi
-    for program in parse match flow clean race flood; do
-        ${CC:-cc} -O1 -D_GNU_SOURCE -I. -I"$work/base/out" "tests/bpf/test_$program.c" \
+    for program in parse match flow clean race flood aggregate; do
+        more=()
+        [ "$program" != aggregate ] || more=(src/aggregate.c)
+        ${CC:-cc} -O1 -D_GNU_SOURCE -I. -I"$work/base/out" "tests/bpf/test_$program.c" "${more[@]}" \
             -o "$work/$program" -lbpf -lelf -lz -lpthread || exit 1
         run_cases base "$program" .
         sed -n 's/^ok //p' "$work/base/output" >"$work/$program.passes"
@@ -284,6 +286,28 @@ mutant fault_6_existing_flow_is_a_failure race 'fault_6' \
     $kern 's/if (!bpf_map_update_elem(&flows, key, init, BPF_NOEXIST))/if (bpf_map_update_elem(\&flows, key, init, BPF_NOEXIST)) return NULL; else/'
 mutant race_for_the_counters race 'counters' \
     $match 's/__sync_fetch_and_add(&count->packets, p->segments);/count->packets += p->segments;/'
+
+# --- aggregation
+aggregate=engine/aggregate.h
+mutant aggregate_hint_read_twice aggregate 'nothing_lost' \
+    $kern '/owns_prefix(\*at, key)/{n;s/place/*hint/}'
+mutant aggregate_hint_believed aggregate 'nothing_lost|full' \
+    $kern 's/if (likely(\*at && owns_prefix(\*at, key)))/if (likely(*at))/'
+mutant aggregate_places_leak aggregate 'created' $kern 's/	bpf_map_push_elem(&prefix_places.*//'
+mutant aggregate_full_table_has_a_place aggregate 'full' \
+    $kern '/PPING_COUNT_PREFIXES_FULL/{n;s/OTHER/FIRST/}'
+mutant aggregate_race_for_a_bin aggregate 'nothing_lost' \
+    $aggregate 's/__sync_fetch_and_add(&rtts->bin\[bin\], 1);/rtts->bin[bin]++;/'
+mutant aggregate_race_for_the_packets aggregate 'nothing_lost' \
+    $aggregate 's/if (config.prefix_private) {/if (1) {/'
+mutant aggregate_never_reversed aggregate 'belong' \
+    $aggregate 's/config.aggregate_reverse ? p->prefix\[1\] : p->prefix\[0\]/p->prefix[0]/'
+mutant aggregate_tcp_unread_without_T aggregate 'by_kind' \
+    $packet 's/return config.track_tcp || config.aggregate;/return config.track_tcp;/'
+mutant aggregate_ecn_of_ipv6 aggregate 'by_kind' \
+    $packet 's/ip->class_flow\[0\] >> 4;/ip->class_flow[0] >> 2;/'
+mutant aggregate_ipv6_fragments aggregate 'by_kind' $packet 's/\*next = ext.next; .*//'
+mutant aggregate_segments_uncounted aggregate 'by_kind' $kern 's/if (!segments && size .*/if (0)/'
 
 wait
 sort "$work/verdicts"
