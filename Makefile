@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# make, make test, make test-kernels, make bench, make fuzz, make install DESTDIR=, make clean; V=1 shows the
-# commands, DEV=1 turns warnings into errors, SAN=1 builds with ASan and UBSan.
+# make, make test, make test-kernels, make bench, make bench-compare BASE=rev, make fuzz,
+# make install DESTDIR=, make clean; V=1 shows the commands, DEV=1 turns warnings into errors,
+# SAN=1 builds with ASan and UBSan.
 
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
@@ -136,8 +137,15 @@ test: all unit-tests bpf-tests capture-tests $(BUILD)/bench/pour
 test-kernels: all
 	$(Q)tests/kernels/run
 
-bench: all $(BENCHES)
+benches: all $(BENCHES) $(BUILD)/bench/pour
+
+# BENCH=REGEX picks parts; all take about ten minutes.
+bench: benches
 	$(Q)tests/bench/run
+
+# BASE=REV: this tree against another one.
+bench-compare:
+	$(Q)tests/bench/compare
 
 # --- install -----------------------------------------------------------------
 install: all
@@ -157,4 +165,4 @@ compile_commands.json: Makefile
 -include $(wildcard $(BUILD)/*.d $(BUILD)/src/*.d $(BUILD)/unit/*.d $(BUILD)/bpf/*.d $(BUILD)/bench/*.d \
 	$(BUILD)/captures/*.d $(BUILD)/fuzz/*.d)
 
-.PHONY: all test test-kernels bench fuzz install clean format unit-tests bpf-tests capture-tests
+.PHONY: all test test-kernels bench benches bench-compare fuzz install clean format unit-tests bpf-tests capture-tests

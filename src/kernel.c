@@ -492,7 +492,9 @@ void kernel__tick(struct kernel *k)
 
 void kernel__set_pressed(struct kernel *k, bool pressed)
 {
-	__atomic_store_n(&k->shared->pressed, pressed, __ATOMIC_RELAXED);
+	/* we are its only writer; all CPUs read the line it stands in with each packet */
+	if (k->shared->pressed != pressed)
+		__atomic_store_n(&k->shared->pressed, pressed, __ATOMIC_RELAXED);
 }
 
 /* Flows that asked before ask again. */
