@@ -33,6 +33,8 @@ struct aggregate {
 	uint32_t prefixes;
 	struct place *places;
 	struct entry *order; /* of the places in use, room for all */
+	aggregate_taken_fn taken; /* NULL: nobody watches */
+	void *taken_ctx;
 	/* a row in the making */
 	struct aggregate_row row;
 	struct rtts rtts;
@@ -51,9 +53,11 @@ static void add_folded(struct rtts *to, const struct rtts *from)
 		to->bin[i] += from->bin[i];
 }
 
-/* Moves them: the engine's are zero afterwards. */
-static void take_rtts(struct rtts *to, struct pping_rtts *from)
+/* Moves them, those of the row in the making: the engine's are zero afterwards. */
+static void take_rtts(struct aggregate *a, struct rtts *to, struct pping_rtts *from)
 {
+	if (a->taken)
+		a->taken(a->taken_ctx, &a->row, from);
 	to->sum += from->sum;
 	if (to->max < from->max)
 		to->max = from->max;
@@ -208,7 +212,7 @@ static bool take_place(struct aggregate *a, uint32_t place, const struct pping_p
 		any = true;
 	}
 	if (has_rtts(retired(a, place))) {
-		take_rtts(&a->rtts, retired(a, place));
+		take_rtts(a, &a->rtts, retired(a, place));
 		any = true;
 	}
 	if (any || !p->active_ns)
@@ -246,13 +250,12 @@ static uint32_t sort_places(struct aggregate *a)
 	return n;
 }
 
-static void begin_row(struct aggregate *a, enum aggregate_subject subject,
-		      const struct pping_prefix_key *key)
+static void name_row(struct aggregate *a, enum aggregate_subject subject,
+		     const struct pping_prefix_key *key)
 {
 	struct aggregate_row *row = &a->row;
 
 	memset(row, 0, sizeof(*row));
-	memset(&a->rtts, 0, sizeof(a->rtts));
 	row->subject = subject;
 	row->ip_version = key ? key->ip_version : 0;
 	if (row->ip_version == 4) {
@@ -264,6 +267,13 @@ static void begin_row(struct aggregate *a, enum aggregate_subject subject,
 		row->addr.w[1] = key->w[1];
 		row->bits = a->set.bits6;
 	}
+}
+
+static void begin_row(struct aggregate *a, enum aggregate_subject subject,
+		      const struct pping_prefix_key *key)
+{
+	name_row(a, subject, key);
+	memset(&a->rtts, 0, sizeof(a->rtts));
 }
 
 static int end_row(struct aggregate *a, aggregate_row_fn fn, void *ctx)
@@ -319,20 +329,41 @@ int aggregate__report(struct aggregate *a, uint64_t now_ns, aggregate_row_fn fn,
 	return err;
 }
 
+/* Whose place it is goes into the row: true if it is a prefix's. */
+static bool name_place(struct aggregate *a, uint32_t place)
+{
+	struct pping_prefix_key key = {};
+	bool owned = place >= PPING_PREFIX_FIRST && find_owner(a, place, &key);
+
+	if (owned)
+		name_row(a, AGGREGATE_PREFIX, &key);
+	else
+		name_row(a, place == PPING_PREFIX_ICMP ? AGGREGATE_ICMP : AGGREGATE_OTHER, NULL);
+	return owned;
+}
+
+void aggregate__watch(struct aggregate *a, aggregate_taken_fn fn, void *ctx)
+{
+	a->taken = fn;
+	a->taken_ctx = ctx;
+}
+
 int aggregate__fold(struct aggregate *a)
 {
 	int err = turn(a);
 
+	a->prefixes = 0;
 	for (uint32_t i = 0; i < a->set.tables.places && !err; i++) {
 		struct place *p = &a->places[i];
 
+		a->prefixes += name_place(a, i);
 		if (!has_rtts(retired(a, i)))
 			continue;
 		if (!p->folded)
 			p->folded = calloc(1, sizeof(*p->folded));
 		if (!p->folded)
 			return -ENOMEM;
-		take_rtts(p->folded, retired(a, i));
+		take_rtts(a, p->folded, retired(a, i));
 	}
 	return err;
 }
