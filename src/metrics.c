@@ -354,11 +354,11 @@ static void write_rtts(struct writer *w)
 	else if (o->aggregate_ns)
 		tcp = icmp = m->all;
 	begin(w, "pping_rtt_seconds", "histogram", "seconds",
-	      o->aggregate_ns ?
-		      "Round-trip times, every one that was measured (--aggregate); ICMP is echo "
-		      "over IPv4 and IPv6" :
-		      "Round-trip times that were sampled, as --rate-limit and --rtt-rate say; "
-		      "ICMP is echo over IPv4 and IPv6");
+	      o->aggregate_ns
+		      ? "Round-trip times, every one that was measured (--aggregate); ICMP is echo "
+			"over IPv4 and IPv6"
+		      : "Round-trip times that were sampled, as --rate-limit and --rtt-rate say; "
+			"ICMP is echo over IPv4 and IPv6");
 	if (o->track_tcp)
 		histogram(w, &tcp, BUCKETS_SUB_SHIFT, "protocol", "TCP");
 	if (o->track_icmp)
@@ -370,7 +370,8 @@ static void write_prefix_rtts(struct writer *w)
 	const struct metrics *m = w->metrics;
 
 	begin(w, "pping_prefix_rtt_seconds", "histogram", "seconds",
-	      "Round-trip times by prefix, every one that was measured; other is what has no series "
+	      "Round-trip times by prefix, every one that was measured; other is what has no "
+	      "series "
 	      "of its own");
 	for (uint32_t i = 0; i < m->series_count; i++)
 		histogram(w, &m->series[i]->rtts, PREFIX_BUCKETS_SUB_SHIFT, "prefix",
@@ -458,20 +459,20 @@ static void write_samples(struct writer *w, const struct metrics_state *s)
 {
 	const __u64 *n = s->counters.n;
 
-	single(w, "pping_stamps", "counter", "Timestamps and sequence numbers that wait for an echo",
-	       n[PPING_COUNT_STAMPED]);
+	single(w, "pping_stamps", "counter",
+	       "Timestamps and sequence numbers that wait for an echo", n[PPING_COUNT_STAMPED]);
 	begin(w, "pping_stamps_lost", "counter", NULL,
 	      "Of these given up before the answer, by the reason");
 	sample(w, "reason", "overwritten", n[PPING_COUNT_SPILL_OVERWRITTEN]);
 	sample(w, "reason", "busy", n[PPING_COUNT_SPILL_BUSY]);
 	single(w, "pping_rtts", "counter", "RTTs found",
-	       w->metrics->options->aggregate_ns ? n[PPING_COUNT_RTTS_AGGREGATED] :
-						   n[PPING_COUNT_RTTS]);
+	       w->metrics->options->aggregate_ns ? n[PPING_COUNT_RTTS_AGGREGATED]
+						 : n[PPING_COUNT_RTTS]);
 	single(w, "pping_events", "counter", "Events handed over by the kernel side",
 	       n[PPING_COUNT_EVENTS_EMITTED]);
 	begin(w, "pping_events_lost", "counter", NULL,
 	      "Events that could not be handed over, by the errno");
-#define REASON(name, label)                                                           \
+#define REASON(name, label)                                                                  \
 	if (PPING_COUNT_##name >= PPING_LOST_FIRST && PPING_COUNT_##name <= PPING_LOST_LAST) \
 		sample(w, "reason", small(&#name[sizeof("LOST_") - 1]), n[PPING_COUNT_##name]);
 	PPING_COUNTS(REASON)
@@ -484,7 +485,8 @@ static void write_maps(struct writer *w, const struct metrics_state *s)
 	const struct options *o = w->metrics->options;
 
 	begin(w, "pping_map_entries", "gauge", NULL,
-	      "Entries in use: of flows as of the last cleaning pass, of prefixes some seconds ago");
+	      "Entries in use: of flows as of the last cleaning pass, of prefixes some seconds "
+	      "ago");
 	if (s->cleaned.passes)
 		sample(w, "map", "flows", s->flows);
 	if (o->aggregate_ns)

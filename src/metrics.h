@@ -25,7 +25,8 @@
 struct metrics_state {
 	struct pping_counters counters;
 	uint64_t evicted; /* flows; may go back a little */
-	struct mapclean_report cleaned; /* by all passes; passes 0: flows and flows_replied are not known */
+	struct mapclean_report
+		cleaned; /* by all passes; passes 0: flows and flows_replied are not known */
 	uint64_t flows; /* entries left by the last pass */
 	uint64_t flows_replied; /* of these seen in both directions */
 	uint64_t records; /* events that went to the output */

@@ -75,10 +75,10 @@ struct metrics_server {
 	bool paused;
 };
 
-static const char index_page[] =
-	"<!DOCTYPE html>\n<html lang=\"en\"><title>pping</title>\n"
-	"<h1>pping</h1>\n<p>Round-trip times for Prometheus: <a href=\"/metrics\">metrics</a>.</p>\n"
-	"</html>\n";
+static const char index_page[] = "<!DOCTYPE html>\n<html lang=\"en\"><title>pping</title>\n"
+				 "<h1>pping</h1>\n<p>Round-trip times for Prometheus: <a "
+				 "href=\"/metrics\">metrics</a>.</p>\n"
+				 "</html>\n";
 
 /* --- requests ------------------------------------------------------------------------------ */
 
@@ -95,9 +95,9 @@ static struct MHD_Response *finish_response(struct MHD_Response *response, const
 static struct MHD_Response *constant_response(const char *text, const char *type)
 {
 	/* MHD does not write to it */
-	return finish_response(MHD_create_response_from_buffer(strlen(text), (char *)text,
-							       MHD_RESPMEM_PERSISTENT),
-			       type);
+	return finish_response(
+		MHD_create_response_from_buffer(strlen(text), (char *)text, MHD_RESPMEM_PERSISTENT),
+		type);
 }
 
 /* "0.5", "1" */
@@ -135,12 +135,12 @@ static int quality(const char *accept, const char *type)
 
 static enum metrics_format choose_format(struct MHD_Connection *connection)
 {
-	const char *accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND,
-							 MHD_HTTP_HEADER_ACCEPT);
+	const char *accept =
+		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
 	int open = accept ? quality(accept, "application/openmetrics-text") : 0;
 
-	return open && open >= quality(accept, "text/plain") ? METRICS_OPENMETRICS :
-							       METRICS_PROMETHEUS;
+	return open && open >= quality(accept, "text/plain") ? METRICS_OPENMETRICS
+							     : METRICS_PROMETHEUS;
 }
 
 static struct MHD_Response *make_text(struct metrics_server *s, enum metrics_format format)
@@ -154,9 +154,9 @@ static struct MHD_Response *make_text(struct metrics_server *s, enum metrics_for
 	struct text text = {};
 
 	if (!s->fn(s->ctx, format, &text) && !text.failed)
-		response = finish_response(MHD_create_response_from_buffer(text.len, text.data,
-									   MHD_RESPMEM_MUST_FREE),
-					   types[format]);
+		response = finish_response(
+			MHD_create_response_from_buffer(text.len, text.data, MHD_RESPMEM_MUST_FREE),
+			types[format]);
 	if (!response)
 		text__free(&text);
 	return response;
@@ -215,10 +215,10 @@ static void end_oldest(struct metrics_server *s)
 	struct connection *c;
 
 	TAILQ_FOREACH(c, &s->connections, entry)
-		if (!c->ended) {
-			end_connection(s, c);
-			return;
-		}
+	if (!c->ended) {
+		end_connection(s, c);
+		return;
+	}
 }
 
 static void end_overdue(struct metrics_server *s)
@@ -226,7 +226,8 @@ static void end_overdue(struct metrics_server *s)
 	uint64_t now = clock__now();
 	struct connection *c;
 
-	TAILQ_FOREACH(c, &s->connections, entry) {
+	TAILQ_FOREACH(c, &s->connections, entry)
+	{
 		if (now - c->start_ns < CONNECTION_NS)
 			return;
 		end_connection(s, c);
@@ -365,8 +366,8 @@ static int try_listen(const struct option_endpoint *endpoint, int *result)
 	/* [::] is both kinds, whatever net.ipv6.bindv6only says */
 	if (!ipv4)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
-	if (ipv4 ? bind(fd, (struct sockaddr *)&v4, sizeof(v4)) :
-		   bind(fd, (struct sockaddr *)&v6, sizeof(v6)))
+	if (ipv4 ? bind(fd, (struct sockaddr *)&v4, sizeof(v4))
+		 : bind(fd, (struct sockaddr *)&v6, sizeof(v6)))
 		err = -errno;
 	if (!err && listen(fd, BACKLOG))
 		err = -errno;
@@ -416,8 +417,7 @@ static int start_daemon(struct metrics_server *s, int fd)
 
 static int watch(struct metrics_server *s, struct loop *loop)
 {
-	const union MHD_DaemonInfo *info =
-		MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+	const union MHD_DaemonInfo *info = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD);
 	int err;
 
 	if (!info)
@@ -461,9 +461,8 @@ int metrics_server__new(struct metrics_server **server, struct loop *loop,
 void metrics_server__free(struct metrics_server *s)
 {
 	struct MHD_Response *responses[] = {
-		s ? s->index : NULL,	  s ? s->not_found : NULL,
-		s ? s->bad_method : NULL, s ? s->broken : NULL,
-		s ? s->text[0] : NULL,	  s ? s->text[1] : NULL,
+		s ? s->index : NULL,  s ? s->not_found : NULL, s ? s->bad_method : NULL,
+		s ? s->broken : NULL, s ? s->text[0] : NULL,   s ? s->text[1] : NULL,
 	};
 
 	if (!s)
