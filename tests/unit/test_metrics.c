@@ -189,16 +189,17 @@ static void aggregates(void)
 {
 	begin_aggregating();
 	add_event(IPPROTO_TCP, 1000000);
+	add_event(IPPROTO_ICMP, 1000000);
 	add_prefix(1, 10, 999999999);
-	add_subject(AGGREGATE_OTHER, 5, 2000000000);
-	add_subject(AGGREGATE_ICMP, 4, 2000000001);
+	add_subject(AGGREGATE_OTHER, 5, 1999999999);
+	add_subject(AGGREGATE_ICMP, 4, 1999999999);
 	make(METRICS_PROMETHEUS);
 	CHECK_STR(value("pping_rtt_seconds_count{interface=\"eth0\",protocol=\"TCP\"}"), "11");
 	CHECK_STR(value("pping_rtt_seconds_sum{interface=\"eth0\",protocol=\"TCP\"}"),
-		  "11.999999986");
+		  "11.999999989");
 	CHECK_STR(value("pping_rtt_seconds_count{interface=\"eth0\",protocol=\"ICMP\"}"), "4");
 	CHECK_STR(value("pping_rtt_seconds_sum{interface=\"eth0\",protocol=\"ICMP\"}"),
-		  "8.000000004");
+		  "7.999999996");
 	CHECK_STR(
 		value("pping_prefix_rtt_seconds_count{interface=\"eth0\",prefix=\"10.0.1.0/24\"}"),
 		"10");
