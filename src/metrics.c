@@ -62,11 +62,19 @@ static void add_time(struct histogram *h, uint64_t ns)
 	h->sum_ns %= PPING_NS_PER_SEC;
 }
 
-static void add_rtts(struct histogram *h, const struct pping_rtts *rtts)
+/* How many that were. */
+static uint64_t add_rtts(struct histogram *h, const struct pping_rtts *rtts)
 {
-	for (int i = 0; i < PPING_HIST_BINS; i++)
+	uint64_t n = 0;
+
+	for (int i = 0; i < PPING_HIST_BINS; i++) {
+		if (!rtts->bin[i]) /* most are */
+			continue;
 		h->bin[i] += rtts->bin[i];
+		n += rtts->bin[i];
+	}
 	add_time(h, rtts->sum);
+	return n;
 }
 
 static uint64_t count(const struct histogram *h)
@@ -168,17 +176,17 @@ void metrics__taken(void *ctx, const struct aggregate_row *whose, const struct p
 	struct metrics *m = ctx;
 	struct series *s = NULL;
 	char label[LABEL_MAX];
+	uint64_t n;
 
 	if (whose->subject == AGGREGATE_ICMP) {
 		add_rtts(&m->icmp, rtts);
 		return;
 	}
-	add_rtts(&m->all, rtts);
+	n = add_rtts(&m->all, rtts);
 	if (whose->subject == AGGREGATE_PREFIX) {
 		name_prefix(label, whose);
 		s = prefix_series(m, label, now);
-		for (int i = 0; !s && i < PPING_HIST_BINS; i++)
-			m->other_rtts += rtts->bin[i];
+		m->other_rtts += s ? 0 : n;
 	}
 	if (!s)
 		s = &m->other;
