@@ -50,7 +50,7 @@ sleep $((SECONDS_OF_TRAFFIC / 3))
 lab_in c iperf3 -c "$SERVER4" -t $((SECONDS_OF_TRAFFIC / 3)) >/dev/null
 lab_wait "$chat" "$SECONDS_OF_TRAFFIC"
 lab_in c timeout 60 chromium --headless --no-sandbox --disable-gpu --hide-scrollbars \
-    --user-data-dir="$LAB_TMP/chromium" --window-size=1280,800 --virtual-time-budget=15000 \
+    --user-data-dir="$LAB_TMP/chromium" --window-size=1280,880 --virtual-time-budget=15000 \
     --screenshot="$PICTURE" "$(page)" >"$LAB_TMP/chromium.log" 2>&1 || cat "$LAB_TMP/chromium.log"
 lab_stop "$PPING_PID" INT
 ls -l "$PICTURE"
