@@ -217,7 +217,7 @@ hostile() {
     mkfifo "$LAB_TMP/fifo"
     lab_spawn - "$LAB_TMP/ages" "$PYTHON" "$LAB_DIR/linewatch.py" "$LAB_TMP/fifo" 280
     watch=$LAB_PID
-    pping_start r r0 "$OUT" -C -r 0 -F jsonl -w "$LAB_TMP/fifo" --metrics 0.0.0.0:9100
+    pping_start r r0 "$LAB_TMP/fifo" -C -r 0 -F jsonl --metrics 0.0.0.0:9100
     scrape >/dev/null
     before=$(memory) cpu=$(cpu_ms) start=$(date +%s%N)
     lab_spawn c "$LAB_TMP/hostile" nice -n 19 "$PYTHON" "$LAB_DIR/hostile.py" "$ROUTER4" 9100 \
