@@ -23,7 +23,7 @@ struct rtts {
 struct place {
 	struct pping_flow_count tx[PPING_KINDS], rx[PPING_KINDS]; /* at the last report */
 	uint64_t active_ns; /* the last report with anything of it */
-	uint64_t *folded; /* PPING_HIST_BINS, what bins had too much of; NULL: none */
+	struct rtts *folded; /* taken before its report; NULL: none */
 	uint8_t leaving; /* ip_version of whose it was, found no more since the last report; 0: it is not */
 };
 
@@ -33,6 +33,8 @@ struct aggregate {
 	uint32_t prefixes;
 	struct place *places;
 	uint32_t *order; /* of the places in use, room for all */
+	aggregate_taken_fn taken; /* NULL: nobody watches */
+	void *taken_ctx;
 	/* a row in the making */
 	struct aggregate_row row;
 	struct rtts rtts;
@@ -40,9 +42,22 @@ struct aggregate {
 
 /* --- RTTs ------------------------------------------------------------------------------ */
 
-/* Moves them: the engine's are zero afterwards. */
-static void take_rtts(struct rtts *to, struct pping_rtts *from)
+static void add_folded(struct rtts *to, const struct rtts *from)
 {
+	to->sum += from->sum;
+	if (to->max < from->max)
+		to->max = from->max;
+	if (to->min_inverted < from->min_inverted)
+		to->min_inverted = from->min_inverted;
+	for (int i = 0; i < PPING_HIST_BINS; i++)
+		to->bin[i] += from->bin[i];
+}
+
+/* Moves them, those of the row in the making: the engine's are zero afterwards. */
+static void take_rtts(struct aggregate *a, struct rtts *to, struct pping_rtts *from)
+{
+	if (a->taken)
+		a->taken(a->taken_ctx, &a->row, from);
 	to->sum += from->sum;
 	if (to->max < from->max)
 		to->max = from->max;
@@ -188,13 +203,13 @@ static bool take_place(struct aggregate *a, uint32_t place, const struct pping_p
 	bool any = add_packets(a, place);
 
 	if (p->folded) {
-		for (int i = 0; i < PPING_HIST_BINS; i++)
-			a->rtts.bin[i] += p->folded[i];
+		add_folded(&a->rtts, p->folded);
 		free(p->folded);
 		p->folded = NULL;
+		any = true;
 	}
 	if (has_rtts(retired(a, place))) {
-		take_rtts(&a->rtts, retired(a, place));
+		take_rtts(a, &a->rtts, retired(a, place));
 		any = true;
 	}
 	if (any || !p->active_ns)
@@ -237,13 +252,12 @@ static uint32_t sort_places(struct aggregate *a)
 	return n;
 }
 
-static void begin_row(struct aggregate *a, enum aggregate_subject subject,
-		      const struct pping_prefix_key *key)
+static void name_row(struct aggregate *a, enum aggregate_subject subject,
+		     const struct pping_prefix_key *key)
 {
 	struct aggregate_row *row = &a->row;
 
 	memset(row, 0, sizeof(*row));
-	memset(&a->rtts, 0, sizeof(a->rtts));
 	row->subject = subject;
 	row->ip_version = key ? key->ip_version : 0;
 	if (row->ip_version == 4) {
@@ -255,6 +269,13 @@ static void begin_row(struct aggregate *a, enum aggregate_subject subject,
 		row->addr.w[1] = key->w[1];
 		row->bits = a->set.bits6;
 	}
+}
+
+static void begin_row(struct aggregate *a, enum aggregate_subject subject,
+		      const struct pping_prefix_key *key)
+{
+	name_row(a, subject, key);
+	memset(&a->rtts, 0, sizeof(a->rtts));
 }
 
 static int end_row(struct aggregate *a, aggregate_row_fn fn, void *ctx)
@@ -312,6 +333,32 @@ int aggregate__report(struct aggregate *a, uint64_t now_ns, aggregate_row_fn fn,
 	return err;
 }
 
+/* Whose place it is goes into the row: true if it is a prefix's. */
+static bool name_place(struct aggregate *a, uint32_t place)
+{
+	struct pping_prefix_key key = {};
+	bool owned = place >= PPING_PREFIX_FIRST && find_owner(a, place, &key);
+
+	if (owned)
+		name_row(a, AGGREGATE_PREFIX, &key);
+	else
+		name_row(a, place == PPING_PREFIX_ICMP ? AGGREGATE_ICMP : AGGREGATE_OTHER, NULL);
+	return owned;
+}
+
+void aggregate__watch(struct aggregate *a, aggregate_taken_fn fn, void *ctx)
+{
+	a->taken = fn;
+	a->taken_ctx = ctx;
+}
+
+static struct rtts *folded(struct place *p)
+{
+	if (!p->folded)
+		p->folded = calloc(1, sizeof(*p->folded));
+	return p->folded;
+}
+
 /*
  * A bin is a counter by itself: what is taken out of it while it is being written
  * is neither lost nor counted twice, and the rest of its RTTs may stay.
@@ -321,13 +368,30 @@ static int fold_place(struct place *p, struct pping_rtts *rtts)
 	for (int i = 0; i < PPING_HIST_BINS && has_rtts(rtts); i++) {
 		if (__atomic_load_n(&rtts->bin[i], __ATOMIC_RELAXED) < FOLD_FROM)
 			continue;
-		if (!p->folded)
-			p->folded = calloc(PPING_HIST_BINS, sizeof(*p->folded));
-		if (!p->folded)
+		if (!folded(p))
 			return -ENOMEM;
-		p->folded[i] += __atomic_exchange_n(&rtts->bin[i], 0, __ATOMIC_RELAXED);
+		p->folded->bin[i] += __atomic_exchange_n(&rtts->bin[i], 0, __ATOMIC_RELAXED);
 	}
 	return 0;
+}
+
+/* All of them, for who watches. */
+static int take_all(struct aggregate *a)
+{
+	int err = turn(a);
+
+	a->prefixes = 0;
+	for (uint32_t i = 0; i < a->set.tables.places && !err; i++) {
+		struct place *p = &a->places[i];
+
+		a->prefixes += name_place(a, i);
+		if (!has_rtts(retired(a, i)))
+			continue;
+		if (!folded(p))
+			return -ENOMEM;
+		take_rtts(a, p->folded, retired(a, i));
+	}
+	return err;
 }
 
 int aggregate__fold(struct aggregate *a)
@@ -335,6 +399,8 @@ int aggregate__fold(struct aggregate *a)
 	const struct aggregate_tables *t = &a->set.tables;
 	int err = 0;
 
+	if (a->taken)
+		return take_all(a);
 	for (uint32_t i = 0; i < t->places && !err; i++)
 		err = fold_place(&a->places[i], &t->rtts[a->half * t->places + i]);
 	return err;

@@ -65,6 +65,13 @@ struct aggregate_row {
 /* 0 or a negative errno, which ends the report. */
 typedef int (*aggregate_row_fn)(void *ctx, const struct aggregate_row *row);
 
+/*
+ * RTTs as they are taken from the engine. whose: subject, address and length of
+ * the prefix, nothing else in it is valid.
+ */
+typedef void (*aggregate_taken_fn)(void *ctx, const struct aggregate_row *whose,
+				   const struct pping_rtts *rtts);
+
 struct aggregate;
 
 /* 0 or -ENOMEM. */
@@ -80,12 +87,19 @@ void aggregate__free(struct aggregate *aggregate); /* NULL is fine */
 int aggregate__report(struct aggregate *aggregate, uint64_t now_ns, aggregate_row_fn fn, void *ctx);
 
 /*
+ * From now on fn sees every RTT once, at the next report or fold; after each of
+ * them AGGREGATE_ICMP's RTTs are among those of the other subjects.
+ */
+void aggregate__watch(struct aggregate *aggregate, aggregate_taken_fn fn, void *ctx);
+
+/*
  * Takes over what bins have much of, so that the engine's 32 bits don't run over: to be
- * called every PPING_FOLD_SECONDS, if reports are rarer. 0 or a negative errno.
+ * called every PPING_FOLD_SECONDS, if reports are rarer. While somebody watches, it takes
+ * all RTTs (1.7 KiB of memory for each prefix that has some). 0 or a negative errno.
  */
 int aggregate__fold(struct aggregate *aggregate);
 
-/* Prefixes that have a place, as of the last report. */
+/* Prefixes that have a place, as of the last report or fold. */
 uint32_t aggregate__prefixes(const struct aggregate *aggregate);
 
 #endif /* SRC_AGGREGATE_H */

@@ -90,6 +90,16 @@ int aggregate_report__make(struct aggregate_report *r, uint64_t time_ns,
 	return sink__totals(r->sink, &totals, time_ns);
 }
 
+void aggregate_report__watch(struct aggregate_report *r, aggregate_taken_fn fn, void *ctx)
+{
+	aggregate__watch(r->aggregate, fn, ctx);
+}
+
+uint32_t aggregate_report__prefixes(const struct aggregate_report *r)
+{
+	return aggregate__prefixes(r->aggregate);
+}
+
 int aggregate_report__fold(struct aggregate_report *r)
 {
 	int err = aggregate__fold(r->aggregate);

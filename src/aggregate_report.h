@@ -25,7 +25,12 @@ void aggregate_report__free(struct aggregate_report *report); /* NULL is fine */
 int aggregate_report__make(struct aggregate_report *report, uint64_t time_ns,
 			   const struct pping_counters *total, uint64_t evicted);
 
-/* To be called every PPING_FOLD_SECONDS. 0 or a negative errno (printed). */
+/* See aggregate__watch(). */
+void aggregate_report__watch(struct aggregate_report *report, aggregate_taken_fn fn, void *ctx);
+/* Prefixes that have a place, as of the last report or fold. */
+uint32_t aggregate_report__prefixes(const struct aggregate_report *report);
+
+/* To be called every PPING_FOLD_SECONDS, or more often for those who watch. 0 or a negative errno (printed). */
 int aggregate_report__fold(struct aggregate_report *report);
 
 #endif /* SRC_AGGREGATE_REPORT_H */

@@ -13,6 +13,7 @@
 #include "events.h"
 #include "kernel.h"
 #include "mapclean.h"
+#include "metrics_server.h"
 #include "monitor.h"
 #include "netdev.h"
 
@@ -20,6 +21,8 @@
 #define DRAIN_INTERVAL_NS (40 * PPING_NS_PER_MS)
 /* How long a CPU may take from reading the clock to handing over its event. */
 #define HANDOVER_NS (2 * PPING_NS_PER_MS)
+/* Metrics are at most this old. */
+#define METRICS_AGE_NS (5 * PPING_NS_PER_SEC)
 
 struct monitor {
 	const struct options *options;
@@ -31,6 +34,8 @@ struct monitor {
 	struct attach *attach;
 	struct mapclean *clean;
 	struct aggregate_report *report; /* NULL without --aggregate */
+	struct metrics *metrics; /* and its server: NULL without --metrics */
+	struct metrics_server *metrics_server;
 	struct loop_source *events_source, *netdev_source, *drain_timer, *second_timer;
 	struct loop_source *report_timer, *fold_timer;
 	bool draining; /* events_source is watched */
@@ -51,6 +56,8 @@ static int on_event(void *ctx, const struct pping_event *event)
 {
 	struct monitor *m = ctx;
 
+	if (m->metrics)
+		metrics__event(m->metrics, event);
 	return sink__event(m->sink, event);
 }
 
@@ -244,11 +251,20 @@ static int on_report_timer(void *ctx, uint64_t expirations)
 	return report_if_wanted(m);
 }
 
+/* Time between two folds: they keep bins from running over, and metrics fresh. */
+static uint64_t fold_interval(const struct monitor *m)
+{
+	return m->metrics ? METRICS_AGE_NS : PPING_FOLD_SECONDS * PPING_NS_PER_SEC;
+}
+
 static int on_fold_timer(void *ctx, uint64_t expirations)
 {
 	struct monitor *m = ctx;
 
 	(void)expirations;
+	/* reports do it where they are not held up */
+	if (m->metrics && m->options->aggregate_ns <= METRICS_AGE_NS && !m->report_due)
+		return 0;
 	return aggregate_report__fold(m->report);
 }
 
@@ -265,9 +281,46 @@ static int start_aggregating(struct monitor *m, struct loop *loop)
 		err = loop__timer(loop, m->options->aggregate_ns, on_report_timer, m,
 				  &m->report_timer);
 	if (!err)
-		err = loop__timer(loop, PPING_FOLD_SECONDS * PPING_NS_PER_SEC, on_fold_timer, m,
-				  &m->fold_timer);
+		err = loop__timer(loop, fold_interval(m), on_fold_timer, m, &m->fold_timer);
+	if (!err && m->metrics)
+		aggregate_report__watch(m->report, metrics__taken, m->metrics);
 	return err;
+}
+
+/* --- metrics ---------------------------------------------------------------------- */
+
+static int on_scrape(void *ctx, enum metrics_format format, struct text *to)
+{
+	struct monitor *m = ctx;
+	const struct mapclean_report *last = mapclean__last(m->clean);
+	struct metrics_state state = {
+		.evicted = m->evicted,
+		.cleaned = *mapclean__total(m->clean),
+		.flows = last->did.n[PPING_CLEANUP_SEEN] - last->did.n[PPING_CLEANUP_REMOVED],
+		.flows_replied = last->did.n[PPING_CLEANUP_REPLIED],
+		.records = sink__records(m->sink),
+		.prefixes = m->report ? aggregate_report__prefixes(m->report) : 0,
+		.up = m->attach && m->device.up,
+	};
+	int err = kernel__counters(m->kernel, &state.counters);
+
+	if (!err)
+		metrics__text(m->metrics, &state, format, to);
+	return err;
+}
+
+static int start_metrics(struct monitor *m, struct loop *loop)
+{
+	int err;
+
+	if (!m->options->metrics.port)
+		return 0;
+	err = metrics__new(&m->metrics, m->options);
+	if (err) {
+		fprintf(stderr, "pping: no memory for metrics\n");
+		return err;
+	}
+	return metrics_server__new(&m->metrics_server, loop, &m->options->metrics, on_scrape, m);
 }
 
 /* --- the interface ---------------------------------------------------------------- */
@@ -438,6 +491,9 @@ static int start(struct monitor *m, struct loop *loop)
 {
 	int err = find_device(m);
 
+	/* who connects now waits in the socket until the loop runs */
+	if (!err)
+		err = start_metrics(m, loop);
 	if (!err)
 		err = load(m);
 	if (!err)
@@ -530,9 +586,11 @@ void monitor__free(struct monitor *m)
 	loop__remove(m->drain_timer);
 	loop__remove(m->netdev_source);
 	loop__remove(m->events_source);
+	metrics_server__free(m->metrics_server);
 	mapclean__free(m->clean);
 	netdev__free(m->netdev);
 	aggregate_report__free(m->report);
+	metrics__free(m->metrics);
 	events__free(m->events);
 	kernel__free(m->kernel);
 	free(m);

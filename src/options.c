@@ -134,6 +134,19 @@ const struct option_row options_table[] = {
 	{ OPTION_GROUP_OUTPUT, 'q', "quiet", FIELD(quiet),
 	  .help = "print no summary and no notes on standard error; errors stay" },
 
+	{ OPTION_GROUP_OUTPUT, 0, "metrics", "[ADDR:]PORT", OPTION_ENDPOINT, OPTION_LIVE,
+	  FIELD(metrics),
+	  .help = "serve metrics to Prometheus; without an address on 127.0.0.1, "
+		  "so to this host only",
+	  .more = "An IPv6 address stands in brackets, as in [::1]:9100. "
+		  "0.0.0.0 is all IPv4 addresses, [::] all addresses of both kinds. "
+		  "There is no password and no encryption. "
+		  "See METRICS." },
+	{ OPTION_GROUP_OUTPUT, 0, "metrics-series", "N", NUMBER(0, 1000, 1), OPTION_LIVE,
+	  FIELD(metrics_series), .unit = "a number of prefixes", .def = "100",
+	  .help = "with --aggregate, prefixes that have a histogram of their own in the metrics; "
+		  "the others are counted together" },
+
 	{ OPTION_GROUP_ATTACHING, 'I', "ingress-hook", "HOOK", OPTION_CHOICE, OPTION_LIVE,
 	  FIELD(ingress_hook),
 	  .choices = hooks, .def = "tc", .help = "where arriving packets are looked at",
@@ -398,6 +411,68 @@ static void take_prefix(struct parse *p, const struct option_row *row, const cha
 		p->opts->local[p->opts->locals++] = prefix;
 }
 
+/* Digits, 1 to 65535; 0 if it is anything else. */
+static uint16_t parse_port(const char *text)
+{
+	size_t digits = strspn(text, DIGITS);
+	unsigned int port = 0;
+
+	if (!digits || digits > 5 || text[digits] || sscanf(text, "%5u", &port) != 1)
+		return 0;
+	return port <= UINT16_MAX ? port : 0;
+}
+
+/* The part before the port, len bytes: none is 127.0.0.1. */
+static bool parse_host(const char *text, size_t len, union pping_addr *addr)
+{
+	char address[INET6_ADDRSTRLEN];
+	bool ipv6 = len >= 2 && text[0] == '[' && text[len - 1] == ']';
+
+	memset(addr, 0, sizeof(*addr));
+	if (ipv6) {
+		text++;
+		len -= 2;
+	} else {
+		memset(addr->b + 10, 0xff, 2);
+	}
+	if (len >= sizeof(address))
+		return false;
+	if (len || ipv6)
+		snprintf(address, sizeof(address), "%.*s", (int)len, text);
+	else
+		strcpy(address, "127.0.0.1");
+	return inet_pton(ipv6 ? AF_INET6 : AF_INET, address, addr->b + (ipv6 ? 0 : 12)) == 1;
+}
+
+/* NULL or what is wrong with it: PORT, :PORT, ADDRESS:PORT or [ADDRESS]:PORT. */
+static const char *parse_endpoint(const char *text, struct option_endpoint *endpoint)
+{
+	const char *colon = strrchr(text, ':'), *bracket = strrchr(text, ']');
+	size_t len = colon ? (size_t)(colon - text) : 0;
+
+	if (bracket && (!colon || colon < bracket))
+		return "has no port";
+	if (*text != '[' && memchr(text, ':', len))
+		return "has an IPv6 address without brackets";
+	if (!colon && strchr(text, '.'))
+		return "has no port";
+	endpoint->port = parse_port(colon ? colon + 1 : text);
+	if (!endpoint->port)
+		return "has a port that is no number from 1 to 65535";
+	return parse_host(text, len, &endpoint->addr) ? NULL : "has no address that is one";
+}
+
+static void take_endpoint(struct parse *p, const struct option_row *row, const char *text)
+{
+	struct option_endpoint endpoint;
+	const char *why = parse_endpoint(text, &endpoint);
+
+	if (why)
+		complain_value(p, row, text, why);
+	else
+		memcpy((char *)p->opts + row->offset, &endpoint, sizeof(endpoint));
+}
+
 static void take_value(struct parse *p, const struct option_row *row, const char *text)
 {
 	switch (row->kind) {
@@ -419,6 +494,9 @@ static void take_value(struct parse *p, const struct option_row *row, const char
 		break;
 	case OPTION_PREFIX:
 		take_prefix(p, row, text);
+		break;
+	case OPTION_ENDPOINT:
+		take_endpoint(p, row, text);
 		break;
 	case OPTION_PRINT:
 		if (!p->print)
@@ -615,6 +693,15 @@ static bool was_given(const struct parse *p, int letter)
 	return p->given[find_letter(letter) - options_table];
 }
 
+/* For options without a letter. */
+static bool was_given_field(const struct parse *p, size_t offset)
+{
+	for (const struct option_row *row = options_table; row->name; row++)
+		if (row->size && row->offset == offset)
+			return p->given[row - options_table];
+	return false;
+}
+
 /* Packets come from one interface or one capture, and some options are for one of the two only. */
 static void check_source(struct parse *p)
 {
@@ -661,6 +748,11 @@ static void check_together(struct parse *p)
 		    p->given[row - options_table])
 			complain(p, "--%s needs --aggregate; add -a SECONDS or leave it out",
 				 row->name);
+	if (was_given_field(p, offsetof(struct options, metrics_series)) &&
+	    (!opts->metrics.port || !opts->aggregate_ns))
+		complain(p,
+			 "--metrics-series needs --metrics and --aggregate; add them or leave it "
+			 "out");
 	if (opts->debug_cleanup && !opts->cleanup_interval_ns)
 		complain(p, "--debug-cleanup conflicts with --cleanup-interval 0; leave one out");
 }

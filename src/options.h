@@ -25,6 +25,12 @@ struct option_prefix {
 	uint8_t bits;
 };
 
+/* Where a server listens. Port 0: nowhere. */
+struct option_endpoint {
+	union pping_addr addr; /* IPv4 as ::ffff:a.b.c.d */
+	uint16_t port; /* of the host's byte order */
+};
+
 struct options {
 	/* one of the two is not NULL; strings point into argv */
 	const char *interface;
@@ -54,6 +60,8 @@ struct options {
 	uint32_t max_prefixes;
 	uint32_t max_flows;
 	uint64_t event_buffer_bytes; /* all CPUs' rings together */
+	struct option_endpoint metrics;
+	uint32_t metrics_series; /* prefixes that have a histogram of their own there */
 	bool debug_cleanup;
 	bool quiet; /* no summary and no notes on stderr; errors stay */
 	bool exit_on_removal;

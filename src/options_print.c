@@ -64,6 +64,10 @@ void options_print__wants(const struct option_row *row, char *buf, size_t size)
 	case OPTION_PREFIX:
 		options_print__append(buf, size, "an address or a prefix like 192.0.2.0/24");
 		break;
+	case OPTION_ENDPOINT:
+		options_print__append(buf, size,
+				      "ADDRESS:PORT like 0.0.0.0:9100 or [::1]:9100, or a port");
+		break;
 	case OPTION_FLAG:
 	case OPTION_PRINT:
 		break;

@@ -20,6 +20,7 @@ enum option_kind {
 	OPTION_FILE,
 	OPTION_TEXT, /* as it is given */
 	OPTION_PREFIX, /* may be given several times */
+	OPTION_ENDPOINT, /* an address and a port */
 	OPTION_PRINT, /* prints something instead of running */
 };
 

@@ -108,6 +108,7 @@ static const char *differences(const struct options *o)
 		{ "counters", o->counters, false },
 		{ "max_flows", o->max_flows, 131072 },
 		{ "event_buffer_bytes", o->event_buffer_bytes, 8 << 20 },
+		{ "metrics_series", o->metrics_series, 100 },
 		{ "debug_cleanup", o->debug_cleanup, false },
 		{ "quiet", o->quiet, false },
 		{ "exit_on_removal", o->exit_on_removal, false },
@@ -126,6 +127,13 @@ static const char *differences(const struct options *o)
 		inet_ntop(AF_INET6, o->local[i].addr.b, address, sizeof(address));
 		options_print__append(text, sizeof(text), " local=%s/%u", address,
 				      o->local[i].bits);
+	}
+	if (o->metrics.port) {
+		char address[INET6_ADDRSTRLEN];
+
+		inet_ntop(AF_INET6, o->metrics.addr.b, address, sizeof(address));
+		options_print__append(text, sizeof(text), " metrics=[%s]:%u", address,
+				      o->metrics.port);
 	}
 	if (o->write_path)
 		options_print__append(text, sizeof(text), " write_path=%s", o->write_path);
@@ -220,6 +228,19 @@ static const struct {
 	{ { DEFAULT_I, "--ingress-hook=tc", "--ingress-hook=xdp", "--xdp-mode=unspecified" },
 	  "ingress_hook=1 xdp_mode=0" },
 	{ { DEFAULT_I, "--exit-on-removal" }, "exit_on_removal=1" },
+
+	{ { DEFAULT_I, "--metrics", "9100" }, "metrics=[::ffff:127.0.0.1]:9100" },
+	{ { DEFAULT_I, "--metrics=:65535" }, "metrics=[::ffff:127.0.0.1]:65535" },
+	{ { DEFAULT_I, "--metrics", "0.0.0.0:1" }, "metrics=[::ffff:0.0.0.0]:1" },
+	{ { DEFAULT_I, "--metrics", "192.0.2.1:09100" }, "metrics=[::ffff:192.0.2.1]:9100" },
+	{ { DEFAULT_I, "--metrics", "[::1]:9100" }, "metrics=[::1]:9100" },
+	{ { DEFAULT_I, "--metrics", "[::]:9100" }, "metrics=[::]:9100" },
+	{ { DEFAULT_I, "--metrics", "[2001:db8::1]:9100", "--metrics", "1" },
+	  "metrics=[::ffff:127.0.0.1]:1" },
+	{ { DEFAULT_I, "--metrics", "1", "-a", "1", "--metrics-series", "0" },
+	  "metrics=[::ffff:127.0.0.1]:1 metrics_series=0" },
+	{ { DEFAULT_I, "--metrics", "1", "-a", "1", "--metrics-series", "1000" },
+	  "metrics=[::ffff:127.0.0.1]:1 metrics_series=1000" },
 };
 
 static void good(void)
@@ -326,6 +347,40 @@ static const struct {
 	{ { DEFAULT_I, "-r", "x", "-r", "5" }, { "--rate-limit: \"x\"" } },
 	{ { DEFAULT_I, "-r" }, { "--rate-limit needs an argument; " RATE } },
 	{ { DEFAULT_I, "--rtt-rate" }, { "--rtt-rate needs an argument; give a factor" } },
+
+	{ { DEFAULT_I, "--metrics", "" },
+	  { "pping: --metrics: \"\" has a port that is no number from 1 to 65535; give "
+	    "ADDRESS:PORT like 0.0.0.0:9100 or [::1]:9100, or a port\n" } },
+	{ { DEFAULT_I, "--metrics", ":" }, { "has a port that is no number" } },
+	{ { DEFAULT_I, "--metrics", "0" }, { "has a port that is no number" } },
+	{ { DEFAULT_I, "--metrics", "65536" }, { "has a port that is no number" } },
+	{ { DEFAULT_I, "--metrics", "4294968396" }, { "has a port that is no number" } },
+	{ { DEFAULT_I, "--metrics", "-1" }, { "has a port that is no number" } },
+	{ { DEFAULT_I, "--metrics", "+1" }, { "has a port that is no number" } },
+	{ { DEFAULT_I, "--metrics", " 1" }, { "has a port that is no number" } },
+	{ { DEFAULT_I, "--metrics", "9100x" }, { "has a port that is no number" } },
+	{ { DEFAULT_I, "--metrics", "127.0.0.1:http" }, { "has a port that is no number" } },
+	{ { DEFAULT_I, "--metrics", "127.0.0.1" }, { "\"127.0.0.1\" has no port; give" } },
+	{ { DEFAULT_I, "--metrics", "[::1]" }, { "\"[::1]\" has no port; give" } },
+	{ { DEFAULT_I, "--metrics", "::1:9100" }, { "IPv6 address without brackets" } },
+	{ { DEFAULT_I, "--metrics", "::1" }, { "IPv6 address without brackets" } },
+	{ { DEFAULT_I, "--metrics", "localhost:9100" }, { "has no address that is one" } },
+	{ { DEFAULT_I, "--metrics", "1.2.3:9100" }, { "has no address that is one" } },
+	{ { DEFAULT_I, "--metrics", "[]:9100" }, { "has no address that is one" } },
+	{ { DEFAULT_I, "--metrics", "[127.0.0.1]:9100" }, { "has no address that is one" } },
+	{ { DEFAULT_I, "--metrics", "[::1:9100" }, { "has no address that is one" } },
+	{ { DEFAULT_I, "--metrics", "[fe80::1%lo]:9100" }, { "has no address that is one" } },
+	{ { DEFAULT_I, "--metrics",
+	    "[1111:1111:1111:1111:1111:1111:1111:1111:1111:1111:1111:1111]:9100" },
+	  { "has no address that is one" } },
+	{ { DEFAULT_I, "--metrics" }, { "--metrics needs an argument; give ADDRESS:PORT" } },
+	{ { "--read", "x", "--metrics", "1" }, { "--metrics conflicts with --read" } },
+	{ { DEFAULT_I, "--metrics", "1", "--metrics-series", "5" },
+	  { "--metrics-series needs --metrics and --aggregate" } },
+	{ { DEFAULT_I, "-a", "1", "--metrics-series", "5" },
+	  { "--metrics-series needs --metrics and --aggregate" } },
+	{ { DEFAULT_I, "--metrics", "1", "-a", "1", "--metrics-series", "1001" },
+	  { "too large; give a number of prefixes from 0 to 1000" } },
 
 	{ { DEFAULT_I, "-F", "xml" },
 	  { "--format: \"xml\" is not known; give standard, json, jsonl or ppviz\n" } },
