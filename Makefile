@@ -35,6 +35,24 @@ LDFLAGS += -fsanitize=address,undefined
 endif
 LIBS := $(shell $(PKG_CONFIG) --libs libbpf libxdp libpcap 2>/dev/null || echo -lxdp -lbpf -lpcap) -lelf -lz
 
+# Libraries that may be missing, $(call optional,NAME,PKG-CONFIG-MODULE,WHAT IT IS FOR): found, the code
+# sees HAVE_NAME; WITH_NAME=0 leaves it out. What is left out is said when the program is linked.
+OPTIONAL :=
+LEFT_OUT :=
+define optional_library
+WITH_$(1) ?= $(shell $(PKG_CONFIG) --exists $(2) 2>/dev/null && echo 1 || echo 0)
+ifeq ($$(WITH_$(1)),1)
+CPPFLAGS += -DHAVE_$(1)=1 $(shell $(PKG_CONFIG) --cflags $(2) 2>/dev/null)
+LIBS += $(shell $(PKG_CONFIG) --libs $(2) 2>/dev/null)
+OPTIONAL += $(1)
+else
+LEFT_OUT += $(2) ($(3))
+endif
+endef
+optional = $(eval $(call optional_library,$(1),$(2),$(3)))
+
+$(call optional,NETTLE,nettle,for --anonymize)
+
 # The BPF side sees the target's uapi headers; clang's bpf target knows no architecture.
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
 BPF_CFLAGS = -O2 -g -target bpf -mcpu=v3 -Wall -Wno-unused-function -I. \
@@ -57,12 +75,17 @@ all: pping docs/pping.8 $(BUILD)/pping.bash
 pping: $(BUILD)/pping.o $(LIB)
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS) -o $@
+	$(if $(LEFT_OUT),$(say) WITHOUT "$(strip $(LEFT_OUT))")
 
-$(BUILD)/pping.o: pping.c $(SKEL) | $(BUILD)/src
+# Changes when another set of optional libraries is asked for: what was compiled with the old one is not used.
+$(BUILD)/optional: FORCE | $(BUILD)/src
+	$(Q)echo "$(OPTIONAL)" | cmp -s - $@ || echo "$(OPTIONAL)" > $@
+
+$(BUILD)/pping.o: pping.c $(SKEL) $(BUILD)/optional | $(BUILD)/src
 	$(say) CC $<
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -MMD -MP -c $< -o $@
 
-$(BUILD)/src/%.o: src/%.c $(SKEL) | $(BUILD)/src
+$(BUILD)/src/%.o: src/%.c $(SKEL) $(BUILD)/optional | $(BUILD)/src
 	$(say) CC $<
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -MMD -MP -c $< -o $@
 
@@ -157,4 +180,6 @@ compile_commands.json: Makefile
 -include $(wildcard $(BUILD)/*.d $(BUILD)/src/*.d $(BUILD)/unit/*.d $(BUILD)/bpf/*.d $(BUILD)/bench/*.d \
 	$(BUILD)/captures/*.d $(BUILD)/fuzz/*.d)
 
-.PHONY: all test test-kernels bench fuzz install clean format unit-tests bpf-tests capture-tests
+FORCE:
+
+.PHONY: FORCE all test test-kernels bench fuzz install clean format unit-tests bpf-tests capture-tests
