@@ -102,6 +102,7 @@ static bool keep_time(struct replay *r, const struct engine_frame *f)
 	if (!r->begun) {
 		r->begun = true;
 		r->first_ns = r->last_ns = f->time_ns;
+		sink__start(r->sink, f->time_ns);
 	}
 	if (f->time_ns >= r->last_ns) {
 		r->last_ns = f->time_ns;

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 
+#include "anonymize.h"
 #include "clock.h"
+#include "fields.h"
 #include "format.h"
 #include "output.h"
 #include "sink.h"
@@ -14,13 +16,41 @@ struct sink {
 	const struct format *format;
 	struct format_settings settings;
 	struct output *output;
+	struct anonymize *anonymize; /* NULL: nothing is to be done */
 	struct clock_map clock;
 	bool wall; /* events' timestamps are of the wall clock already */
+	bool started; /* start_ns is known, which is all that --relative-time wants of a clock */
+	uint64_t start_ns; /* on the events' clock */
 	struct loop *loop;
 	struct loop_source *writable; /* while something is pending */
 	int watched_fd;
 	uint64_t records;
 };
+
+static void release(struct sink *s)
+{
+	anonymize__free(s->anonymize);
+	free(s);
+}
+
+static int open_anonymize(struct sink *s, const struct options *options)
+{
+	struct anonymize_settings set = {
+		.anonymity = options->anonymity,
+		.flow_id = options->fields & FIELD_BIT(FLOW_ID),
+		.scopes = options->fields & FIELDS_SCOPES,
+	};
+	int err;
+
+	if (set.anonymity.method == ANONYMIZE_NONE && !set.flow_id && !set.scopes)
+		return 0;
+	err = anonymize__new(&s->anonymize, &set);
+	if (err)
+		return err;
+	s->settings.addresses = anonymize__addresses(s->anonymize);
+	s->settings.note = anonymize__note(s->anonymize);
+	return 0;
+}
 
 int sink__open(struct sink **sink, const struct options *options, struct loop *loop)
 {
@@ -31,17 +61,31 @@ int sink__open(struct sink **sink, const struct options *options, struct loop *l
 		return -ENOMEM;
 	s->format = format__find(options->format);
 	s->settings.counters = options->counters;
+	s->settings.relative_time = options->relative_time;
+	s->settings.fields = options->fields;
 	s->loop = loop;
 	s->watched_fd = -1;
 	s->wall = options->read_path != NULL;
 	clock__init(&s->clock);
-	err = output__open(&s->output, options->write_path, s->format);
+	if (!s->wall)
+		sink__start(s, clock__now());
+	err = open_anonymize(s, options);
+	if (!err)
+		err = output__open(&s->output, options->write_path, s->format);
 	if (err) {
-		free(s);
+		release(s);
 		return err;
 	}
 	*sink = s;
 	return 0;
+}
+
+void sink__start(struct sink *s, uint64_t start_ns)
+{
+	if (s->started)
+		return;
+	s->started = true;
+	s->start_ns = start_ns;
 }
 
 int sink__close(struct sink *s, int timeout_ms)
@@ -50,7 +94,7 @@ int sink__close(struct sink *s, int timeout_ms)
 
 	loop__remove(s->writable);
 	err = output__close(s->output, timeout_ms);
-	free(s);
+	release(s);
 	return err;
 }
 
@@ -60,16 +104,31 @@ int sink__discard(struct sink *s)
 
 	loop__remove(s->writable);
 	err = output__discard(s->output);
-	free(s);
+	release(s);
 	return err;
+}
+
+/* The time to print, in ns: since 1970, or since the start. */
+static uint64_t time_of(const struct sink *s, const struct pping_event *event)
+{
+	if (s->settings.relative_time)
+		return event->timestamp > s->start_ns ? event->timestamp - s->start_ns : 0;
+	return s->wall ? event->timestamp : clock__wall(&s->clock, event->timestamp);
 }
 
 int sink__event(struct sink *s, const struct pping_event *event)
 {
 	struct text *text = output__text(s->output);
 	size_t before = text->len;
-	uint64_t wall = s->wall ? event->timestamp : clock__wall(&s->clock, event->timestamp);
+	uint64_t wall = time_of(s, event);
+	struct pping_event anonymous;
 
+	/* whatever is written of an event comes behind this */
+	if (s->anonymize) {
+		anonymous = *event;
+		anonymize__event(s->anonymize, &anonymous);
+		event = &anonymous;
+	}
 	s->format->event(text, &s->settings, event, wall, output__first(s->output));
 	if (text->failed) {
 		fprintf(stderr, "pping: out of memory for the output\n");
@@ -117,6 +176,8 @@ void sink__check_clock(struct sink *s)
 {
 	int64_t step;
 
+	if (s->settings.relative_time)
+		return;
 	if (clock__check(&s->clock, &step))
 		fprintf(stderr, "pping: the clock was set %s by %" PRId64 ".%03" PRId64 " s\n",
 			step < 0 ? "back" : "forward", (step < 0 ? -step : step) / 1000000000,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Where events end: formatted and written. Ties a format, an output and the
- * wall clock together for whatever source the events come from.
+ * Where events end: anonymised, formatted and written. Ties a format, an output and
+ * the wall clock together for whatever source the events come from.
  */
 #ifndef SRC_SINK_H
 #define SRC_SINK_H
@@ -21,6 +21,13 @@ int sink__open(struct sink **sink, const struct options *options, struct loop *l
 int sink__close(struct sink *sink, int timeout_ms);
 /* Instead, when the source could not start: leaves no empty file behind that was made for it. */
 int sink__discard(struct sink *sink);
+
+/*
+ * The time that --relative-time counts from, on the clock of the events: the first
+ * call has it, and what is earlier is at 0. Only --read, whose clock the capture is,
+ * needs to call this; otherwise it is when the sink was opened.
+ */
+void sink__start(struct sink *sink, uint64_t start_ns);
 
 /*
  * An event whose timestamp counts CLOCK_MONOTONIC ns, or with --read those since

@@ -477,10 +477,12 @@ static void check_help_row(const char *help, const struct option_row *row)
 
 	if (row->letter)
 		snprintf(want, sizeof(want), "\n  -%c, ", row->letter);
-	options_print__append(want, sizeof(want), "--%s%s%s  ", row->name, row->arg ? " " : "",
+	options_print__append(want, sizeof(want), "--%s%s%s", row->name, row->arg ? " " : "",
 			      row->arg ? row->arg : "");
 	at = strstr(help, want);
-	if (!at || !row->help) {
+	/* the text begins two columns on, or below */
+	if (!at || !row->help ||
+	    (strncmp(at + strlen(want), "  ", 2) && at[strlen(want)] != '\n')) {
 		printf("# help lacks --%s\n", row->name);
 		CHECK(at && row->help);
 	} else if (row->def) {
