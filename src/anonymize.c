@@ -74,12 +74,14 @@ static int check_library(const struct anonymize *a)
 	if (address_cipher__available())
 		return 0;
 	if (a->permutes)
-		return complain("this pping was built without nettle, so that it knows truncate and "
-				"remove only",
-				-EOPNOTSUPP);
+		return complain(
+			"this pping was built without nettle, so that it knows truncate and "
+			"remove only",
+			-EOPNOTSUPP);
 	if (a->set.anonymity.ports != PORTS_KEPT)
-		return complain("this pping was built without nettle, which --anonymize-ports needs",
-				-EOPNOTSUPP);
+		return complain(
+			"this pping was built without nettle, which --anonymize-ports needs",
+			-EOPNOTSUPP);
 	if (a->set.flow_id)
 		return complain("this pping was built without nettle, which flow_id needs",
 				-EOPNOTSUPP);
@@ -299,7 +301,7 @@ static uint16_t permute(const struct anonymize *a, const uint8_t key[PRF_BLOCK],
 
 		block[0] = key[0] ^ (uint8_t)(round + 1);
 		block[1] = key[1] ^ (uint8_t)(odd ? high : low);
-		prf__mac(&a->ports, (const uint8_t (*)[PRF_BLOCK])&block, 1, out);
+		prf__mac(&a->ports, (const uint8_t(*)[PRF_BLOCK]) & block, 1, out);
 		if (odd)
 			low ^= out[0] & low_mask;
 		else
@@ -357,7 +359,7 @@ static uint64_t flow_id(const struct anonymize *a, const struct pping_tuple *flo
 	memcpy(blocks[2] + 2, swap ? &flow->sport : &flow->dport, sizeof(flow->sport));
 	blocks[2][4] = flow->protocol;
 	blocks[2][5] = flow->ip_version;
-	prf__mac(&a->flows, (const uint8_t (*)[PRF_BLOCK])blocks, 3, out);
+	prf__mac(&a->flows, (const uint8_t(*)[PRF_BLOCK])blocks, 3, out);
 	memcpy(&id, out, sizeof(id));
 	return id;
 }
@@ -417,7 +419,7 @@ static void put_token(const struct anonymize *a, const union pping_addr *addr, u
 	uint8_t blocks[2][PRF_BLOCK] = { { ip_version, (uint8_t)bits } }, out[PRF_BLOCK];
 
 	memcpy(blocks[1], addr->b, sizeof(blocks[1]));
-	prf__mac(&a->prefixes, (const uint8_t (*)[PRF_BLOCK])blocks, 2, out);
+	prf__mac(&a->prefixes, (const uint8_t(*)[PRF_BLOCK])blocks, 2, out);
 	*text++ = '#';
 	for (int i = 0; i < 8; i++)
 		text += sprintf(text, "%02x", out[i]);

@@ -62,7 +62,8 @@ static const char *decode(const char *text, size_t len, uint8_t *key, size_t siz
 		if (digits != 2 * size)
 			return wrong_length;
 		for (size_t i = 0; i < size; i++)
-			key[i] = (uint8_t)(hex_digit(text[2 * i]) << 4 | hex_digit(text[2 * i + 1]));
+			key[i] =
+				(uint8_t)(hex_digit(text[2 * i]) << 4 | hex_digit(text[2 * i + 1]));
 		return NULL;
 	}
 	if (len != size)
@@ -80,7 +81,8 @@ static int check_file(const char *path, int fd)
 	if (!S_ISREG(st.st_mode))
 		return complain(path, "is not a regular file", -EINVAL);
 	if (st.st_mode & (S_IRWXG | S_IRWXO))
-		return complain(path, "others may read or write it; chmod 600 it, or make a new key",
+		return complain(path,
+				"others may read or write it; chmod 600 it, or make a new key",
 				-EPERM);
 	return 0;
 }
@@ -132,7 +134,8 @@ int anonymize_key__read(const char *path, uint8_t *key, size_t size)
 	if (fd < 0)
 		return complain(path, strerror(errno), -errno);
 	text = secret__new(TEXT_MAX, &locked);
-	err = text ? read_key(path, fd, text, key, size) : complain(path, strerror(ENOMEM), -ENOMEM);
+	err = text ? read_key(path, fd, text, key, size)
+		   : complain(path, strerror(ENOMEM), -ENOMEM);
 	secret__free(text, TEXT_MAX);
 	close(fd);
 	return err;

@@ -34,7 +34,8 @@ void fields__print(FILE *out)
 	for (int i = 0; i < FIELD_COUNT; i++) {
 		char kinds[32];
 
-		snprintf(kinds, sizeof(kinds), "%s%s%s", rows[i].kinds & FIELDS_OF_RTT ? "RTT " : "",
+		snprintf(kinds, sizeof(kinds), "%s%s%s",
+			 rows[i].kinds & FIELDS_OF_RTT ? "RTT " : "",
 			 rows[i].kinds & FIELDS_OF_FLOW ? "flow " : "",
 			 rows[i].kinds & FIELDS_OF_LOST ? "loss" : "");
 		fprintf(out, "%c %-16s %-14s %s\n", FIELDS_USUAL >> i & 1 ? ' ' : '+', rows[i].key,

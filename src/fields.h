@@ -55,8 +55,8 @@ enum field {
 #define FIELD_BIT(name) (1u << FIELD_##name)
 _Static_assert(FIELD_COUNT <= 32, "a set is a uint32_t");
 
-#define FIELDS_COUNTERS                                                                     \
-	(FIELD_BIT(SENT_PACKETS) | FIELD_BIT(SENT_BYTES) | FIELD_BIT(REC_PACKETS) |         \
+#define FIELDS_COUNTERS                                                             \
+	(FIELD_BIT(SENT_PACKETS) | FIELD_BIT(SENT_BYTES) | FIELD_BIT(REC_PACKETS) | \
 	 FIELD_BIT(REC_BYTES))
 #define FIELDS_ADDRESSES (FIELD_BIT(SRC_IP) | FIELD_BIT(DEST_IP))
 #define FIELDS_SCOPES (FIELD_BIT(SRC_SCOPE) | FIELD_BIT(DEST_SCOPE))
@@ -66,7 +66,7 @@ _Static_assert(FIELD_COUNT <= 32, "a set is a uint32_t");
 /* The fields of a kind of records. */
 static inline uint32_t fields__of(unsigned int kind)
 {
-#define FIELD_OF(name, key, kinds, help) | ((kinds) & kind ? FIELD_BIT(name) : 0)
+#define FIELD_OF(name, key, kinds, help) | ((kinds)&kind ? FIELD_BIT(name) : 0)
 	return 0 FIELDS(FIELD_OF);
 #undef FIELD_OF
 }

@@ -287,6 +287,16 @@ static void print_completer(FILE *out, const struct option_row *row)
 			fprintf(out, "%s%s", i ? " " : "", row->choices[i]);
 		fputs("' -- \"$cur\")\n", out);
 		break;
+	case OPTION_FIELDS:
+		/* the last name of the list, behind those before it */
+		fputs("\t\tname=\n"
+		      "\t\t[[ $cur != *,* ]] || name=${cur%,*},\n"
+		      "\t\tmapfile -t COMPREPLY < <(compgen -P \"$name\" -W 'help",
+		      out);
+		for (int i = 0; i < FIELD_COUNT; i++)
+			fprintf(out, " %s", fields__key(i));
+		fputs("' -- \"${cur##*,}\")\n", out);
+		break;
 	case OPTION_FILE:
 		/* default: what begins with a quote is left to bash itself. */
 		fputs("\t\tcompopt -o filenames -o default 2>/dev/null\n"

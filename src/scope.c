@@ -67,9 +67,9 @@ enum scope scope__of(const union pping_addr *addr, uint8_t ip_version)
 const char *scope__name(enum scope scope)
 {
 	static const char *const names[] = {
-		[SCOPE_PUBLIC] = "public",	   [SCOPE_PRIVATE] = "private",
-		[SCOPE_CGNAT] = "CGNAT",	   [SCOPE_LINK_LOCAL] = "link-local",
-		[SCOPE_MULTICAST] = "multicast",   [SCOPE_LOOPBACK] = "loopback",
+		[SCOPE_PUBLIC] = "public",	 [SCOPE_PRIVATE] = "private",
+		[SCOPE_CGNAT] = "CGNAT",	 [SCOPE_LINK_LOCAL] = "link-local",
+		[SCOPE_MULTICAST] = "multicast", [SCOPE_LOOPBACK] = "loopback",
 		[SCOPE_RESERVED] = "reserved",
 	};
 
