@@ -217,6 +217,90 @@ static void vectors(void)
 	}
 }
 
+/* --- against the definitions, bit by bit ------------------------------------------------- */
+
+#if HAVE_NETTLE
+
+static void set_bit(uint8_t *bytes, unsigned int i, unsigned int value)
+{
+	bytes[i / 8] = (uint8_t)((bytes[i / 8] & ~(0x80 >> i % 8)) | (value ? 0x80 >> i % 8 : 0));
+}
+
+static unsigned int get_bit(const uint8_t *bytes, unsigned int i)
+{
+	return bytes[i / 8] >> (7 - i % 8) & 1;
+}
+
+/* The address is the first bits of its 16 bytes, IPv4 too. */
+static void slow_cryptopan(const uint8_t key[32], uint8_t *address, unsigned int bits)
+{
+	struct aes128_ctx aes;
+	uint8_t pad[16], in[16], out[16], result[16] = { 0 };
+
+	aes128_set_encrypt_key(&aes, key);
+	aes128_encrypt(&aes, 16, pad, key + 16);
+	for (unsigned int n = 0; n < bits; n++) {
+		for (unsigned int i = 0; i < 128; i++)
+			set_bit(in, i, get_bit(i < n ? address : pad, i));
+		aes128_encrypt(&aes, 16, out, in);
+		set_bit(result, n, get_bit(address, n) ^ get_bit(out, 0));
+	}
+	memcpy(address, result, bits / 8);
+}
+
+/* As the draft writes it: a prefix that grows by a bit each round, behind a 1. */
+static void slow_pfx(const uint8_t key[32], uint8_t address[16], unsigned int first)
+{
+	struct aes128_ctx aes[2];
+	uint8_t prefix[16] = { 0 }, out[2][16], was[16];
+
+	memcpy(was, address, 16);
+	aes128_set_encrypt_key(&aes[0], key);
+	aes128_set_encrypt_key(&aes[1], key + 16);
+	prefix[15] = 1;
+	for (unsigned int n = 0; n < 128; n++) {
+		if (n >= first) {
+			aes128_encrypt(&aes[0], 16, out[0], prefix);
+			aes128_encrypt(&aes[1], 16, out[1], prefix);
+			set_bit(address, n,
+				get_bit(was, n) ^ get_bit(out[0], 127) ^ get_bit(out[1], 127));
+		}
+		for (unsigned int i = 0; i < 127; i++)
+			set_bit(prefix, i, get_bit(prefix, i + 1));
+		set_bit(prefix, 127, get_bit(was, n));
+	}
+}
+
+static void as_defined(void)
+{
+	static struct address_cipher cipher;
+	uint8_t key[32];
+
+	for (int round = 0; round < 400; round++) {
+		uint8_t ip_version = round & 1 ? 4 : 6;
+		union pping_addr addr = random_addr(ip_version), slow, fast;
+
+		if (round % 8 == 0) /* as addresses are: half of it 0 */
+			addr.q[1] = 0;
+		fast = slow = addr;
+		for (size_t i = 0; i < sizeof(key); i++)
+			key[i] = (uint8_t)lrand48();
+		CHECK_INT(address_cipher__init(&cipher, ADDRESS_CIPHER_CRYPTOPAN, key), 0);
+		address_cipher__encrypt(&cipher, &fast, ip_version);
+		slow_cryptopan(key, slow.b + (ip_version == 4 ? 12 : 0),
+			       ip_version == 4 ? 32 : 128);
+		CHECK(!memcmp(&fast, &slow, sizeof(fast)));
+
+		fast = slow = addr;
+		CHECK_INT(address_cipher__init(&cipher, ADDRESS_CIPHER_IPCRYPT_PFX, key), 0);
+		address_cipher__encrypt(&cipher, &fast, ip_version);
+		slow_pfx(key, slow.b, ip_version == 4 ? 96 : 0);
+		CHECK(!memcmp(&fast, &slow, sizeof(fast)));
+	}
+}
+
+#endif /* HAVE_NETTLE */
+
 /* --- what a method promises ------------------------------------------------------------ */
 
 static void flip_from(union pping_addr *addr, unsigned int at)
@@ -371,6 +455,8 @@ static void cache_of_two(void)
 			e.flow.daddr = e.flow.saddr;
 			e.flow.saddr.b[15] = (uint8_t)(lrand48() % 4);
 			e.flow.daddr.b[15] = (uint8_t)(lrand48() % 4);
+			if (ip_version == 6)
+				e.flow.saddr.b[0] = (uint8_t)(lrand48() % 4);
 			f = e;
 			anonymize__event(small, &e);
 			anonymize__event(large, &f);
@@ -923,6 +1009,9 @@ int main(void)
 	if (!mkdtemp(directory))
 		return EXIT_FAILURE;
 	RUN(vectors);
+#if HAVE_NETTLE
+	RUN(as_defined);
+#endif
 	RUN(prefixes_are_preserved);
 	RUN(ipcrypt_keeps_no_prefix);
 	RUN(keys_decide);
