@@ -135,8 +135,6 @@ static int start(struct anonymize *a)
 	err = check_library(a);
 	if (err)
 		return err;
-	if (a->set.anonymity.method != ANONYMIZE_NONE)
-		secret__protect_process();
 	if (address_cipher__available())
 		err = make_keys(a, kind);
 	return err ? err : make_cache(a);
@@ -144,10 +142,14 @@ static int start(struct anonymize *a)
 
 int anonymize__new(struct anonymize **anonymize, const struct anonymize_settings *settings)
 {
+	struct anonymize *a;
 	bool locked;
-	struct anonymize *a = secret__new(sizeof(*a), &locked);
 	int err;
 
+	/* before anything is locked by itself: it may unlock all again */
+	if (settings->anonymity.method != ANONYMIZE_NONE)
+		secret__protect_process();
+	a = secret__new(sizeof(*a), &locked);
 	if (!a)
 		return complain(strerror(ENOMEM), -ENOMEM);
 	a->set = *settings;

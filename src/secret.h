@@ -15,7 +15,7 @@ void *secret__new(size_t size, bool *locked);
 void secret__free(void *memory, size_t size); /* wipes it; NULL is fine */
 
 /*
- * From now on the process leaves no core dump, and others of its user can't look into it.
+ * To be called before secret__new(): from now on the process leaves no core dump, and others of its user can't look into it.
  * Where it may lock as much memory as it likes (root), nothing of it is swapped out.
  */
 void secret__protect_process(void);

@@ -953,22 +953,28 @@ static void keys_are_wiped(void)
 	CHECK_INT(places_of(inverted, sizeof(inverted)), 0);
 }
 
+static long locked_kib(void)
+{
+	FILE *status = fopen("/proc/self/status", "r");
+	char line[256];
+	long locked = 0;
+
+	while (status && fgets(line, sizeof(line), status))
+		sscanf(line, "VmLck: %ld", &locked);
+	if (status)
+		fclose(status);
+	return locked;
+}
+
 static void process_is_protected(void)
 {
 	struct rlimit core = { 1, 1 };
 	struct anonymize *a = new_of(ANONYMIZE_REMOVE, NULL);
-	char line[256];
-	long locked = 0;
-	FILE *status = fopen("/proc/self/status", "r");
 
 	CHECK_INT(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), 0);
 	getrlimit(RLIMIT_CORE, &core);
 	CHECK_INT(core.rlim_cur, 0);
-	while (status && fgets(line, sizeof(line), status))
-		sscanf(line, "VmLck: %ld", &locked);
-	CHECK(locked > 0);
-	if (status)
-		fclose(status);
+	CHECK(locked_kib() > 0);
 	anonymize__free(a);
 }
 
@@ -989,7 +995,25 @@ static void lock_nothing(void)
 	_exit(0);
 }
 
-static void memory_that_can_t_be_locked(void)
+/* With a limit that all of the process fits into, but not what it will want later: key and cache are locked. */
+static void lock_some(void)
+{
+	static const struct rlimit some = { 1 << 30, 1 << 30 };
+	struct making m = { .set.anonymity = { .method = ANONYMIZE_REMOVE } };
+	size_t much = (size_t)some.rlim_cur + 4096;
+
+	if (setrlimit(RLIMIT_MEMLOCK, &some) || (!geteuid() && setuid(65534)))
+		_exit(2);
+	munlockall();
+	if (caught(make, &m))
+		_exit(3);
+	if (mmap(NULL, much, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) ==
+	    MAP_FAILED)
+		_exit(4);
+	_exit(locked_kib() > 8 ? 0 : 5);
+}
+
+static int status_of(void (*fn)(void))
 {
 	int status = -1;
 	pid_t child;
@@ -997,9 +1021,19 @@ static void memory_that_can_t_be_locked(void)
 	fflush(stdout);
 	child = fork();
 	if (!child)
-		lock_nothing();
+		fn();
 	waitpid(child, &status, 0);
-	CHECK_INT(status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static void memory_that_can_t_be_locked(void)
+{
+	CHECK_INT(status_of(lock_nothing), 0);
+}
+
+static void memory_that_can_be_locked_in_part(void)
+{
+	CHECK_INT(status_of(lock_some), 0);
 }
 
 int main(void)
@@ -1035,6 +1069,7 @@ int main(void)
 	RUN(keys_are_wiped);
 	RUN(process_is_protected);
 	RUN(memory_that_can_t_be_locked);
+	RUN(memory_that_can_be_locked_in_part);
 	snprintf(command, sizeof(command), "rm -rf '%s'", directory);
 	return system(command) ? EXIT_FAILURE : TEST_EXIT();
 }
