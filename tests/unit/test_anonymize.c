@@ -998,10 +998,15 @@ static void lock_nothing(void)
 /* With a limit that all of the process fits into, but not what it will want later: key and cache are locked. */
 static void lock_some(void)
 {
-	static const struct rlimit some = { 1 << 30, 1 << 30 };
 	struct making m = { .set.anonymity = { .method = ANONYMIZE_REMOVE } };
-	size_t much = (size_t)some.rlim_cur + 4096;
+	struct rlimit some;
+	size_t much;
 
+	getrlimit(RLIMIT_MEMLOCK, &some);
+	if (some.rlim_max > 1 << 30)
+		some.rlim_max = 1 << 30;
+	some.rlim_cur = some.rlim_max;
+	much = (size_t)some.rlim_cur + 4096;
 	if (setrlimit(RLIMIT_MEMLOCK, &some) || (!geteuid() && setuid(65534)))
 		_exit(2);
 	munlockall();
