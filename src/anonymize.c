@@ -422,7 +422,7 @@ static void put_token(const struct anonymize *a, const union pping_addr *addr, u
 
 	memcpy(blocks[1], addr->b, sizeof(blocks[1]));
 	prf__mac(&a->prefixes, (const uint8_t(*)[PRF_BLOCK])blocks, 2, out);
-	*text++ = '#';
+	text += sprintf(text, "ipv%u#", ip_version);
 	for (int i = 0; i < 8; i++)
 		text += sprintf(text, "%02x", out[i]);
 }
@@ -434,10 +434,8 @@ void anonymize__prefix(struct anonymize *a, const union pping_addr *addr, uint8_
 	char record[FORMAT_ADDR_MAX + 4]; /* put_octet() writes behind its end */
 	union pping_addr net = *addr;
 
-	if (method == ANONYMIZE_REMOVE) {
-		strcpy(text, "-");
-		return;
-	}
+	if (method == ANONYMIZE_REMOVE)
+		bits = 0;
 	if (method == ANONYMIZE_TRUNCATE && bits > truncated_bits(a, addr, ip_version))
 		bits = truncated_bits(a, addr, ip_version);
 	keep_bits(&net, ip_version, bits);

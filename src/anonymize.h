@@ -5,9 +5,9 @@
  *              address                     prefix of an aggregate      key
  *  cryptopan   an address; prefixes kept   the same bits' prefix       32 bytes
  *  ipcrypt-pfx an address; prefixes kept   the same bits' prefix       32 bytes
- *  ipcrypt     128 bits, IPv4 too          a token, "#" and 16 digits  16 bytes
+ *  ipcrypt     128 bits, IPv4 too          a token, "ipv4#" + 16 digits 16 bytes
  *  truncate    the first bits, then 0      at most these bits          -
- *  remove      nothing                     nothing: "-"                -
+ *  remove      nothing                     all in one: "::/0"          -
  *
  * Keys and the cache are in memory of secret.h and wiped by anonymize__free().
  * The cache (address -> anonymised) makes the cost one per host and not one per
@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "aggregate.h"
 #include "format.h"
 #include "options.h"
 #include "pping.h"
@@ -55,11 +56,11 @@ void anonymize__address(struct anonymize *anonymize, union pping_addr *addr, uin
  */
 unsigned int anonymize__prefix_limit(const struct anonymize *anonymize, uint8_t ip_version);
 
-#define ANONYMIZE_PREFIX_SIZE 48 /* of an IPv6 address and its length, and a zero byte */
+#define ANONYMIZE_PREFIX_SIZE AGGREGATE_NAME_SIZE
 
 /*
  * The text to print for a prefix, whose further bits are ignored: "192.0.2.0/24",
- * "2001:db8::/48", "#0123456789abcdef", "-". Ends with a zero byte. Distinct
+ * "2001:db8::/48", "ipv4#0123456789abcdef", "0.0.0.0/0". Ends with a zero byte. Distinct
  * prefixes within prefix_limit have distinct texts, but for 6to4 addresses under
  * truncate, which contain an IPv4 address. NULL: as it is.
  */

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "aggregate.h"
 #include "options.h"
 #include "pping.h"
 #include "text.h"
@@ -33,6 +34,15 @@ struct format_settings {
 	enum format_addresses addresses;
 	uint32_t fields; /* of JSON records, see fields.h; 0: the usual ones */
 	const struct format_note *note; /* of the event; not NULL if the fields have such */
+	const struct options *options; /* what an aggregation describes itself with */
+};
+
+/* What all packets together were since the last report. */
+struct format_totals {
+	struct pping_counters counters; /* their growth */
+	uint64_t rtts; /* in the report's rows */
+	uint64_t evicted; /* flows */
+	uint32_t prefixes; /* that have a place now */
 };
 
 struct format {
@@ -42,6 +52,13 @@ struct format {
 	/* first: no record precedes this one in the file */
 	void (*event)(struct text *out, const struct format_settings *set,
 		      const struct pping_event *event, uint64_t wall_ns, bool first);
+	/* NULL: the format has no form for aggregates. First of the file, then one for each row and report */
+	void (*aggregation)(struct text *out, const struct format_settings *set, uint64_t wall_ns,
+			    bool first);
+	void (*row)(struct text *out, const struct format_settings *set,
+		    const struct aggregate_row *row, uint64_t wall_ns, bool first);
+	void (*totals)(struct text *out, const struct format_settings *set,
+		       const struct format_totals *totals, uint64_t wall_ns, bool first);
 	void (*end)(struct text *out); /* after the last record; may be NULL */
 };
 

@@ -4,6 +4,7 @@
  * nanoseconds; no string needs escaping, all come from here.
  */
 #include "fields.h"
+#include "format_aggregate.h"
 #include "format_util.h"
 #include "scope.h"
 
@@ -245,6 +246,32 @@ static void jsonl_event(struct text *out, const struct format_settings *set,
 	put_record(out, set, event, wall_ns, "", "\n");
 }
 
+static void jsonl_aggregation(struct text *out, const struct format_settings *set, uint64_t wall_ns,
+			      bool first)
+{
+	(void)first;
+	format_aggregate__json_description(out, set, wall_ns);
+	text__append(out, "\n", 1);
+}
+
+static void jsonl_row(struct text *out, const struct format_settings *set,
+		      const struct aggregate_row *row, uint64_t wall_ns, bool first)
+{
+	(void)set;
+	(void)first;
+	format_aggregate__json_row(out, row, wall_ns);
+	text__append(out, "\n", 1);
+}
+
+static void jsonl_totals(struct text *out, const struct format_settings *set,
+			 const struct format_totals *totals, uint64_t wall_ns, bool first)
+{
+	(void)set;
+	(void)first;
+	format_aggregate__json_totals(out, totals, wall_ns);
+	text__append(out, "\n", 1);
+}
+
 static void json_begin(struct text *out)
 {
 	text__append(out, "[\n", 2);
@@ -257,6 +284,35 @@ static void json_event(struct text *out, const struct format_settings *set,
 	put_record(out, set, event, wall_ns, first ? "" : ",\n", "");
 }
 
+static void json_comma(struct text *out, bool first)
+{
+	if (!first)
+		text__append(out, ",\n", 2);
+}
+
+static void json_aggregation(struct text *out, const struct format_settings *set, uint64_t wall_ns,
+			     bool first)
+{
+	json_comma(out, first);
+	format_aggregate__json_description(out, set, wall_ns);
+}
+
+static void json_row(struct text *out, const struct format_settings *set,
+		     const struct aggregate_row *row, uint64_t wall_ns, bool first)
+{
+	(void)set;
+	json_comma(out, first);
+	format_aggregate__json_row(out, row, wall_ns);
+}
+
+static void json_totals(struct text *out, const struct format_settings *set,
+			const struct format_totals *totals, uint64_t wall_ns, bool first)
+{
+	(void)set;
+	json_comma(out, first);
+	format_aggregate__json_totals(out, totals, wall_ns);
+}
+
 static void json_end(struct text *out)
 {
 	text__append(out, "\n]\n", 3);
@@ -266,6 +322,9 @@ const struct format format_json = {
 	.name = "json",
 	.begin = json_begin,
 	.event = json_event,
+	.aggregation = json_aggregation,
+	.row = json_row,
+	.totals = json_totals,
 	.end = json_end,
 };
 
@@ -273,4 +332,7 @@ const struct format format_jsonl = {
 	.name = "jsonl",
 	.appendable = true,
 	.event = jsonl_event,
+	.aggregation = jsonl_aggregation,
+	.row = jsonl_row,
+	.totals = jsonl_totals,
 };

@@ -2,6 +2,7 @@
 /* Lines for people. */
 #include <time.h>
 
+#include "format_aggregate.h"
 #include "format_util.h"
 
 #define CLOCK_LEN 8 /* of HH:MM:SS */
@@ -47,6 +48,11 @@ static char *put_run_time(char *p, uint64_t ns)
 	p = put_2digits(p, rest % 60);
 	*p++ = '.';
 	return put_9digits(p, (uint32_t)(ns % PPING_NS_PER_SEC));
+}
+
+static char *put_time(char *p, const struct format_settings *set, uint64_t wall_ns)
+{
+	return set->relative_time ? put_run_time(p, wall_ns) : put_local_time(p, wall_ns);
 }
 
 static char *put_protocol_and_flow(char *p, const struct format_settings *set,
@@ -96,7 +102,7 @@ static void standard_event(struct text *out, const struct format_settings *set,
 	p = text__reserve(out, FORMAT_RECORD_MAX);
 	if (!p)
 		return;
-	p = set->relative_time ? put_run_time(p, wall_ns) : put_local_time(p, wall_ns);
+	p = put_time(p, set, wall_ns);
 	*p++ = ' ';
 	if (event->type == PPING_EVENT_RTT)
 		p = put_rtt(p, set, event);
@@ -108,8 +114,49 @@ static void standard_event(struct text *out, const struct format_settings *set,
 	out->len = (size_t)(p - out->data);
 }
 
+static void begin_line(struct text *out, const struct format_settings *set, uint64_t wall_ns)
+{
+	char *p = text__reserve(out, FORMAT_RECORD_MAX);
+
+	if (!p)
+		return;
+	p = put_time(p, set, wall_ns);
+	*p++ = ' ';
+	out->len = (size_t)(p - out->data);
+}
+
+static void standard_aggregation(struct text *out, const struct format_settings *set,
+				 uint64_t wall_ns, bool first)
+{
+	(void)first;
+	begin_line(out, set, wall_ns);
+	format_aggregate__text_description(out, set);
+	text__append(out, "\n", 1);
+}
+
+static void standard_row(struct text *out, const struct format_settings *set,
+			 const struct aggregate_row *row, uint64_t wall_ns, bool first)
+{
+	(void)first;
+	begin_line(out, set, wall_ns);
+	format_aggregate__text_row(out, row);
+	text__append(out, "\n", 1);
+}
+
+static void standard_totals(struct text *out, const struct format_settings *set,
+			    const struct format_totals *totals, uint64_t wall_ns, bool first)
+{
+	(void)first;
+	begin_line(out, set, wall_ns);
+	format_aggregate__text_totals(out, totals);
+	text__append(out, "\n", 1);
+}
+
 const struct format format_standard = {
 	.name = "standard",
 	.appendable = true,
 	.event = standard_event,
+	.aggregation = standard_aggregation,
+	.row = standard_row,
+	.totals = standard_totals,
 };

@@ -113,6 +113,29 @@ const struct option_row options_table[] = {
 	  .help = "the RTT that --rtt-rate multiplies: the least seen, or a smoothed one",
 	  .more = "Without --rtt-rate it changes nothing." },
 
+	{ OPTION_GROUP_AGGREGATING, 'a', "aggregate", "S", NUMBER(1, WEEK_S, PPING_NS_PER_SEC),
+	  FIELD(aggregate_ns), .unit = "seconds",
+	  .help = "report packets and a histogram of all RTTs for each prefix, every S seconds, "
+		  "instead of events",
+	  .more = "Every RTT is counted, whatever -r says. "
+		  "See AGGREGATION." },
+	{ OPTION_GROUP_AGGREGATING, '4', "aggregate-subnets-v4", "N", NUMBER(0, 32, 1),
+	  FIELD(aggregate_bits4), .unit = "a number of bits", .def = "24",
+	  .help = "length of the IPv4 prefixes" },
+	{ OPTION_GROUP_AGGREGATING, '6', "aggregate-subnets-v6", "N", NUMBER(0, 64, 1),
+	  FIELD(aggregate_bits6), .unit = "a number of bits", .def = "48",
+	  .help = "length of the IPv6 prefixes" },
+	{ OPTION_GROUP_AGGREGATING, 0, "aggregate-reverse", FIELD(aggregate_reverse),
+	  .help = "count an RTT for the prefix of who was answered, not of who answered" },
+	{ OPTION_GROUP_AGGREGATING, 0, "aggregate-timeout", "S", NUMBER(1, WEEK_S, PPING_NS_PER_SEC),
+	  FIELD(aggregate_timeout_ns), .unit = "seconds", .def = "30",
+	  .help = "a prefix without packets for this long gives up its place, at a report" },
+	{ OPTION_GROUP_AGGREGATING, 0, "max-prefixes", "N", NUMBER(1, 1 << 20, 1),
+	  FIELD(max_prefixes), .unit = "a number of prefixes", .def = "16384",
+	  .help = "prefixes counted at once; beyond that, new ones count as everything else" },
+	{ OPTION_GROUP_AGGREGATING, 0, "events", FIELD(events),
+	  .help = "report RTTs and flow events too, sampled as -r says" },
+
 	{ OPTION_GROUP_OUTPUT, 'F', "format", "FORMAT", OPTION_CHOICE, FIELD(format),
 	  .choices = formats, .def = "standard", .help = "format of the output",
 	  .more = "See OUTPUT FORMATS." },
@@ -132,7 +155,8 @@ const struct option_row options_table[] = {
 	  .more = "Names have commas between them, the order is that of --fields help. "
 		  "A kind of records of which LIST has no field of its own is left out: without "
 		  "flow_event, reason and triggered_by no flow events are written. "
-		  "Packets and bytes are counted only if LIST has such a field, or with --counters." },
+		  "Packets and bytes are counted only if LIST has such a field, or with --counters. "
+		  "The records of --aggregate have their own fields." },
 	{ OPTION_GROUP_OUTPUT, 'q', "quiet", FIELD(quiet),
 	  .help = "print no summary and no notes on standard error; errors stay" },
 
@@ -145,6 +169,7 @@ const struct option_row options_table[] = {
 		  "truncate keeps the first 24 bits of IPv4 and 48 of IPv6 addresses, or as many as "
 		  "truncate:V4,V6 says. "
 		  "remove leaves addresses out. "
+		  "The prefixes of --aggregate are treated likewise; truncate and remove shorten them. "
 		  "See PRIVACY." },
 	{ OPTION_GROUP_PRIVACY, 0, "anonymize-key", "FILE", OPTION_FILE, FIELD(anonymity.key_path),
 	  .help = "the key, raw or in hexadecimal digits, in a file that only its owner can read; "
@@ -792,6 +817,26 @@ static void check_privacy(struct parse *p)
 			 "out");
 }
 
+/* Aggregates are no finer than what is shown of an address; and what nobody asked for is not collected. */
+static void leave_out(struct options *opts)
+{
+	const struct option_anonymity *o = &opts->anonymity;
+	unsigned int kinds = opts->fields ? fields__kinds(opts->fields) : FIELDS_OF_BOTH;
+	uint8_t most4 = o->method == ANONYMIZE_TRUNCATE ? o->v4_bits : 32;
+	uint8_t most6 = o->method == ANONYMIZE_TRUNCATE ? o->v6_bits : 128;
+
+	if (o->method == ANONYMIZE_REMOVE)
+		most4 = most6 = 0;
+	if (opts->aggregate_bits4 > most4)
+		opts->aggregate_bits4 = most4;
+	if (opts->aggregate_bits6 > most6)
+		opts->aggregate_bits6 = most6;
+	if (opts->aggregate_ns && !opts->events)
+		kinds = 0;
+	opts->no_rtt_events = !(kinds & FIELDS_OF_RTT);
+	opts->no_flow_events = !(kinds & FIELDS_OF_FLOW);
+}
+
 /* What is written if --fields doesn't say exactly that; 0: the usual, by the fast way. */
 static void choose_fields(struct parse *p)
 {
@@ -823,6 +868,14 @@ static void check_together(struct parse *p)
 			    "--xdp-mode out");
 	check_format(p);
 	check_privacy(p);
+	if (opts->aggregate_ns && opts->format == FORMAT_PPVIZ)
+		complain(p, "--aggregate conflicts with --format ppviz, which has no form for it; "
+			    "use another format");
+	for (const struct option_row *row = options_table; row->name; row++)
+		if (!opts->aggregate_ns && row->group == OPTION_GROUP_AGGREGATING &&
+		    p->given[row - options_table])
+			complain(p, "--%s needs --aggregate; add -a SECONDS or leave it out",
+				 row->name);
 	if (opts->debug_cleanup && !opts->cleanup_interval_ns)
 		complain(p, "--debug-cleanup conflicts with --cleanup-interval 0; leave one out");
 }
@@ -836,6 +889,12 @@ static enum options_verdict print_instead(const struct option_row *row)
 	fprintf(stderr, "pping: can't write to standard output: %s; send it elsewhere\n",
 		strerror(errno ? errno : EIO));
 	return OPTIONS_WRONG;
+}
+
+__be32 options__prefix_mask(uint32_t bits, int word)
+{
+	bits = bits < 32U * word ? 0 : bits - 32U * word;
+	return htonl(!bits ? 0 : bits >= 32 ? ~0U : ~0U << (32 - bits));
 }
 
 enum options_verdict options__parse(struct options *opts, int argc, char **argv)
@@ -858,5 +917,6 @@ enum options_verdict options__parse(struct options *opts, int argc, char **argv)
 	if (!opts->track_icmp)
 		opts->track_tcp = true;
 	choose_fields(&p);
+	leave_out(opts);
 	return OPTIONS_RUN;
 }

@@ -62,10 +62,18 @@ struct options {
 	bool include_local;
 	bool include_syn;
 	bool counters;
+	uint64_t aggregate_ns; /* time between two reports per prefix; 0: events instead */
+	uint32_t aggregate_bits4; /* lengths of the prefixes */
+	uint32_t aggregate_bits6;
+	bool aggregate_reverse; /* RTTs by who was answered */
+	uint64_t aggregate_timeout_ns; /* of idle prefixes */
+	bool events; /* with aggregate_ns: events too */
+	uint32_t max_prefixes;
 	uint32_t max_flows;
 	uint64_t event_buffer_bytes; /* all CPUs' rings together */
 	bool debug_cleanup;
 	struct option_anonymity anonymity;
+	bool no_rtt_events, no_flow_events; /* nothing that is written comes of them */
 	bool relative_time; /* every time counts from the start of the run */
 	uint32_t fields; /* fields.h: a JSON record's; 0: the usual ones */
 	bool quiet; /* no summary and no notes on stderr; errors stay */
@@ -77,6 +85,9 @@ enum options_verdict {
 	OPTIONS_DONE, /* --help or --version was printed: exit 0 */
 	OPTIONS_WRONG, /* one line was printed to stderr: exit 2 */
 };
+
+/* Word 0 or 1 of the mask of a prefix of bits, in network byte order. */
+__be32 options__prefix_mask(uint32_t bits, int word);
 
 enum options_verdict options__parse(struct options *opts, int argc, char **argv);
 

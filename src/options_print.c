@@ -13,13 +13,10 @@
 #define HELP_INDENT 28 /* where the right column of --help begins */
 
 static const char *const group_titles[] = {
-	[OPTION_GROUP_WHAT] = "What to measure",
-	[OPTION_GROUP_SAMPLING] = "How often",
-	[OPTION_GROUP_OUTPUT] = "Output",
-	[OPTION_GROUP_PRIVACY] = "Privacy",
-	[OPTION_GROUP_ATTACHING] = "Attaching",
-	[OPTION_GROUP_MEMORY] = "Flows and memory",
-	[OPTION_GROUP_HELP] = "Help",
+	[OPTION_GROUP_WHAT] = "What to measure",    [OPTION_GROUP_SAMPLING] = "How often",
+	[OPTION_GROUP_AGGREGATING] = "Aggregating", [OPTION_GROUP_OUTPUT] = "Output",
+	[OPTION_GROUP_PRIVACY] = "Privacy",	    [OPTION_GROUP_ATTACHING] = "Attaching",
+	[OPTION_GROUP_MEMORY] = "Flows and memory", [OPTION_GROUP_HELP] = "Help",
 };
 
 void options_print__append(char *buf, size_t size, const char *fmt, ...)
@@ -126,7 +123,7 @@ static void print_help_row(FILE *out, const struct option_row *row)
 		at = fprintf(out, "      --%s", row->name);
 	if (row->arg)
 		at += fprintf(out, " %s", row->arg);
-	if (at >= HELP_INDENT) {
+	if (at > HELP_INDENT - 2) {
 		fputc('\n', out);
 		at = 0;
 	}

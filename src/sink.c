@@ -63,6 +63,7 @@ int sink__open(struct sink **sink, const struct options *options, struct loop *l
 	s->settings.counters = options->counters;
 	s->settings.relative_time = options->relative_time;
 	s->settings.fields = options->fields;
+	s->settings.options = options;
 	s->loop = loop;
 	s->watched_fd = -1;
 	s->wall = options->read_path != NULL;
@@ -109,19 +110,35 @@ int sink__discard(struct sink *s)
 }
 
 /* The time to print, in ns: since 1970, or since the start. */
-static uint64_t time_of(const struct sink *s, const struct pping_event *event)
+static uint64_t wall_time(struct sink *s, uint64_t time_ns)
 {
 	if (s->settings.relative_time)
-		return event->timestamp > s->start_ns ? event->timestamp - s->start_ns : 0;
-	return s->wall ? event->timestamp : clock__wall(&s->clock, event->timestamp);
+		return time_ns > s->start_ns ? time_ns - s->start_ns : 0;
+	return s->wall ? time_ns : clock__wall(&s->clock, time_ns);
+}
+
+static int out_of_memory(void)
+{
+	fprintf(stderr, "pping: out of memory for the output\n");
+	return -ENOMEM;
+}
+
+/* Each file says first what its aggregates are. */
+static void describe_aggregation(struct sink *s, uint64_t wall)
+{
+	if (!s->settings.options->aggregate_ns || !output__first(s->output) ||
+	    !s->format->aggregation)
+		return;
+	s->format->aggregation(output__text(s->output), &s->settings, wall, true);
+	output__wrote_record(s->output);
 }
 
 int sink__event(struct sink *s, const struct pping_event *event)
 {
+	uint64_t wall = wall_time(s, event->timestamp);
 	struct text *text = output__text(s->output);
-	size_t before = text->len;
-	uint64_t wall = time_of(s, event);
 	struct pping_event anonymous;
+	size_t before;
 
 	/* whatever is written of an event comes behind this */
 	if (s->anonymize) {
@@ -129,11 +146,11 @@ int sink__event(struct sink *s, const struct pping_event *event)
 		anonymize__event(s->anonymize, &anonymous);
 		event = &anonymous;
 	}
+	describe_aggregation(s, wall);
+	before = text->len;
 	s->format->event(text, &s->settings, event, wall, output__first(s->output));
-	if (text->failed) {
-		fprintf(stderr, "pping: out of memory for the output\n");
-		return -ENOMEM;
-	}
+	if (text->failed)
+		return out_of_memory();
 	if (text->len != before) {
 		output__wrote_record(s->output);
 		s->records += event->type != PPING_EVENT_LOST;
@@ -142,6 +159,27 @@ int sink__event(struct sink *s, const struct pping_event *event)
 		fprintf(stderr, "pping: lost %" PRIu64 " events\n", (uint64_t)event->lost);
 	}
 	return 0;
+}
+
+int sink__row(struct sink *s, const struct aggregate_row *row, uint64_t time_ns)
+{
+	uint64_t wall = wall_time(s, time_ns);
+
+	describe_aggregation(s, wall);
+	s->format->row(output__text(s->output), &s->settings, row, wall, output__first(s->output));
+	output__wrote_record(s->output);
+	return output__text(s->output)->failed ? out_of_memory() : 0;
+}
+
+int sink__totals(struct sink *s, const struct format_totals *totals, uint64_t time_ns)
+{
+	uint64_t wall = wall_time(s, time_ns);
+
+	describe_aggregation(s, wall);
+	s->format->totals(output__text(s->output), &s->settings, totals, wall,
+			  output__first(s->output));
+	output__wrote_record(s->output);
+	return output__text(s->output)->failed ? out_of_memory() : 0;
 }
 
 static int on_writable(void *ctx, uint32_t epoll_events)
@@ -182,6 +220,17 @@ void sink__check_clock(struct sink *s)
 		fprintf(stderr, "pping: the clock was set %s by %" PRId64 ".%03" PRId64 " s\n",
 			step < 0 ? "back" : "forward", (step < 0 ? -step : step) / 1000000000,
 			(step < 0 ? -step : step) / 1000000 % 1000);
+}
+
+bool sink__anonymizes(const struct sink *s)
+{
+	return s->anonymize;
+}
+
+void sink__name_prefix(struct sink *s, const union pping_addr *addr, uint8_t ip_version,
+		       uint8_t bits, char *name)
+{
+	anonymize__prefix(s->anonymize, addr, ip_version, bits, name);
 }
 
 int sink__reopen(struct sink *s)

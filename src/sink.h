@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "format.h"
 #include "loop.h"
 #include "options.h"
 #include "pping.h"
@@ -34,12 +35,19 @@ void sink__start(struct sink *sink, uint64_t start_ns);
  * 1970 that the capture has. 0 or a negative errno.
  */
 int sink__event(struct sink *sink, const struct pping_event *event);
+/* A row of a report, and what ends it; times as above. 0 or a negative errno. */
+int sink__row(struct sink *sink, const struct aggregate_row *row, uint64_t time_ns);
+int sink__totals(struct sink *sink, const struct format_totals *totals, uint64_t time_ns);
 /* To be called after a batch of events. 0 or a negative errno (printed). */
 int sink__flush(struct sink *sink);
 /* The reader is slow: better leave events where they are. */
 bool sink__full(const struct sink *sink);
 /* Once a second: notices and announces steps of the wall clock. */
 void sink__check_clock(struct sink *sink);
+/* Whether prefixes have other names than their own, and these; see anonymize__prefix(). */
+bool sink__anonymizes(const struct sink *sink);
+void sink__name_prefix(struct sink *sink, const union pping_addr *addr, uint8_t ip_version,
+		       uint8_t bits, char *name);
 int sink__reopen(struct sink *sink);
 uint64_t sink__records(const struct sink *sink);
 

@@ -226,10 +226,13 @@ static inline int engine_load(struct engine *e)
 	config = (struct pping_config *)&e->skel->rodata->config;
 	*config = e->config;
 	config->test_clock = 1;
-	memcpy(config->nh_key, keys, sizeof(keys));
-	config->spill_seed[0] = 0x2545f4914f6cdd1dULL;
-	config->spill_seed[1] = 0x9fb21c651e98df25ULL;
-	config->spill_seed[2] = 0xd6e8feb86659fd93ULL;
+	/* a test may bring keys of its own */
+	if (!config->spill_seed[1]) {
+		memcpy(config->nh_key, keys, sizeof(keys));
+		config->spill_seed[0] = 0x2545f4914f6cdd1dULL;
+		config->spill_seed[1] = 0x9fb21c651e98df25ULL;
+		config->spill_seed[2] = 0xd6e8feb86659fd93ULL;
+	}
 	bpf_map__set_max_entries(e->skel->maps.flows, e->max_flows);
 	if (e->config.counters)
 		bpf_map__set_value_size(e->skel->maps.flows, sizeof(struct pping_flow));
@@ -483,11 +486,12 @@ static inline void engine_clear_counters(struct engine *e)
 static inline void engine_clear_pressure(struct engine *e)
 {
 	struct pping_pressure *none = calloc(libbpf_num_possible_cpus(), sizeof(*none));
-	__u32 key = 0, tag = 0;
+	struct pping_door empty = {};
+	__u32 key = 0;
 
 	bpf_map_update_elem(bpf_map__fd(e->skel->maps.pressure), &key, none, BPF_ANY);
-	for (key = 0; key < PPING_DOOR_SLOTS; key++)
-		bpf_map_update_elem(bpf_map__fd(e->skel->maps.door), &key, &tag, BPF_ANY);
+	for (key = 0; key < PPING_DOOR_BUCKETS; key++)
+		bpf_map_update_elem(bpf_map__fd(e->skel->maps.door), &key, &empty, BPF_ANY);
 	free(none);
 }
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Bursts of events: 100,000 RTTs a second lose nothing, and whatever a stopped or
 # slow reader loses is counted to the last event.
+# alone: it needs both cores for its rates
 # shellcheck source=tests/netns/lab.sh
 . "$(dirname "$0")/lab.sh"
 lab_begin

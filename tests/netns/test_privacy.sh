@@ -9,12 +9,22 @@ lab_begin tcpdump
 METHODS="none cryptopan ipcrypt-pfx ipcrypt truncate remove"
 FORMATS="standard json jsonl ppviz"
 ADDRESSES=$CLIENT4,$SERVER4,$CLIENT6,$SERVER6
+NETWORKS6=${CLIENT6%2},${SERVER6%2}
+NETWORKS=${CLIENT4%2}0,${SERVER4%2}0,$NETWORKS6
 PCAP=$LAB_TMP/traffic.pcap
 
 privacy() { "$PYTHON" "$LAB_DIR/privacy.py" "$@"; }
 
 # What pping without --anonymize has written must contain them all.
 expected() { [ "$1" = none ] && echo all || echo none; }
+
+# networks METHOD FILE...: of aggregates; truncation shows them, removal and encryption do not.
+networks() {
+    case $1 in
+    none | truncate) privacy scan all "$NETWORKS6" "${@:2}" ;;
+    *) privacy scan none "$ADDRESSES,$NETWORKS" "${@:2}" ;;
+    esac
+}
 
 # Pings and TCP connections of both families, for two seconds.
 traffic() {
@@ -41,6 +51,7 @@ live() {
         start "$dir/$method.standard" --anonymize "$method" --debug-cleanup
         start "$dir/$method.out" --anonymize "$method" -F jsonl --counters \
             --fields +flow_id,src_scope,dest_scope -w "$dir/$method.jsonl"
+        start "$dir/$method.aggregates" --anonymize "$method" -F jsonl -a 1 -4 32 -6 64
     done
     wait_attached r r0 $((2 * ${#PIDS[@]}))
     capture_start r r0 "$PCAP"
@@ -61,8 +72,11 @@ live() {
         [ "$(wc -l <"$dir/$method.jsonl")" = "$(wc -l <"$dir/none.jsonl")" ]
         [ "$(wc -l <"$dir/$method.standard")" = "$(wc -l <"$dir/none.standard")" ]
         privacy scan "$(expected "$method")" "$ADDRESSES" "$dir/$method.standard" "$dir/$method.jsonl"
-        privacy scan none "$ADDRESSES" "$dir/$method.standard.err" "$dir/$method.out" \
-            "$dir/$method.out.err"
+        [ "$(grep -c '"count_rtt":[1-9]' "$dir/$method.aggregates")" -ge 2 ]
+        privacy scan "$(expected "$method")" "$CLIENT4,$SERVER4" "$dir/$method.aggregates"
+        networks "$method" "$dir/$method.aggregates"
+        privacy scan none "$ADDRESSES,$NETWORKS" "$dir/$method.standard.err" "$dir/$method.out" \
+            "$dir/$method.out.err" "$dir/$method.aggregates.err"
     done
     # the path of a file is the user's own
     ls "$dir"
@@ -80,6 +94,11 @@ capture() {
             [ "$(wc -l <"$out")" = "$(wc -l <"$LAB_TMP/read.none.$format")" ]
             privacy scan "$(expected "$method")" "$ADDRESSES" "$out"
             privacy scan none "$ADDRESSES" "$out.err"
+            [ $format != ppviz ] || continue
+            read_as "$out.a" --anonymize "$method" -F "$format" -a 1
+            [ "$(wc -l <"$out.a")" -ge 4 ]
+            privacy scan none "$ADDRESSES" "$out.a"
+            networks "$method" "$out.a"
         done
     done
 }

@@ -110,11 +110,17 @@ static const char *differences(const struct options *o)
 		{ "event_buffer_bytes", o->event_buffer_bytes, 8 << 20 },
 		{ "debug_cleanup", o->debug_cleanup, false },
 		{ "quiet", o->quiet, false },
+		{ "aggregate_ns", o->aggregate_ns, 0 },
+		{ "aggregate_bits4", o->aggregate_bits4, 24 },
+		{ "aggregate_bits6", o->aggregate_bits6, 48 },
+		{ "events", o->events, false },
 		{ "method", o->anonymity.method, ANONYMIZE_NONE },
 		{ "ports", o->anonymity.ports, PORTS_KEPT },
 		{ "v4_bits", o->anonymity.v4_bits, 24 },
 		{ "v6_bits", o->anonymity.v6_bits, 48 },
 		{ "relative_time", o->relative_time, false },
+		{ "no_rtt_events", o->no_rtt_events, false },
+		{ "no_flow_events", o->no_flow_events, false },
 		{ "fields", o->fields, 0 },
 		{ "exit_on_removal", o->exit_on_removal, false },
 	};
@@ -236,30 +242,44 @@ static const struct {
 	{ { DEFAULT_I, "--anonymize", "ipcrypt", "--anonymize-ports", "all" }, "method=3 ports=2" },
 	{ { DEFAULT_I, "--anonymize", "truncate", "--anonymize-ports", "ephemeral" },
 	  "method=4 ports=1" },
-	{ { DEFAULT_I, "--anonymize", "truncate:16,32" }, "method=4 v4_bits=16 v6_bits=32" },
-	{ { DEFAULT_I, "--anonymize", "truncate:0,127" }, "method=4 v4_bits=0 v6_bits=127" },
-	{ { DEFAULT_I, "--anonymize", "truncate:31,0" }, "method=4 v4_bits=31 v6_bits=0" },
+	{ { DEFAULT_I, "--anonymize", "truncate:16,32" },
+	  "aggregate_bits4=16 aggregate_bits6=32 method=4 v4_bits=16 v6_bits=32" },
+	{ { DEFAULT_I, "--anonymize", "truncate:0,127" },
+	  "aggregate_bits4=0 method=4 v4_bits=0 v6_bits=127" },
+	{ { DEFAULT_I, "--anonymize", "truncate:31,0" },
+	  "aggregate_bits6=0 method=4 v4_bits=31 v6_bits=0" },
 	{ { DEFAULT_I, "--anonymize", "truncate:16,32", "--anonymize", "truncate" }, "method=4" },
-	{ { DEFAULT_I, "--anonymize", "remove" }, "method=5" },
+	{ { DEFAULT_I, "--anonymize", "remove" }, "aggregate_bits4=0 aggregate_bits6=0 method=5" },
 	{ { DEFAULT_I, "--anonymize", "none", "--anonymize-ports", "none" }, "" },
 	/* what JSON records have is written out where it is not the usual: without addresses, with ip_version */
-	{ { DEFAULT_I, "--anonymize", "remove", "-Fjsonl" }, "format=2 method=5 fields=127221" },
+	{ { DEFAULT_I, "--anonymize", "remove", "-Fjsonl" },
+	  "format=2 aggregate_bits4=0 aggregate_bits6=0 method=5 fields=127221" },
 	{ { DEFAULT_I, "--anonymize", "ipcrypt", "-Fjson" }, "format=1 method=3 fields=258303" },
 	{ { DEFAULT_I, "--anonymize", "cryptopan", "-Fjson" }, "format=1 method=1" },
-	{ { DEFAULT_I, "-Fjsonl", "--fields", "rtt" }, "format=2 fields=64" },
-	{ { DEFAULT_I, "-Fjson", "--fields=src_ip,timestamp,rtt,rtt" }, "format=1 fields=67" },
+	{ { DEFAULT_I, "-Fjsonl", "--fields", "rtt" }, "format=2 no_flow_events=1 fields=64" },
+	{ { DEFAULT_I, "-Fjson", "--fields=src_ip,timestamp,rtt,rtt" },
+	  "format=1 no_flow_events=1 fields=67" },
 	{ { DEFAULT_I, "-Fjsonl", "--fields", "rtt", "--fields", "min_rtt" },
-	  "format=2 fields=128" },
+	  "format=2 no_flow_events=1 fields=128" },
 	{ { DEFAULT_I, "-Fjsonl", "--fields", "rtt,sent_bytes" },
-	  "format=2 counters=1 fields=576" },
+	  "format=2 counters=1 no_flow_events=1 fields=576" },
 	{ { DEFAULT_I, "-Fjsonl", "--counters", "--fields", "rtt,sent_bytes" },
-	  "format=2 counters=1 fields=576" },
+	  "format=2 counters=1 no_flow_events=1 fields=576" },
+	{ { DEFAULT_I, "-Fjsonl", "--fields", "reason" }, "format=2 no_rtt_events=1 fields=16384" },
+	{ { DEFAULT_I, "-a5", "--anonymize", "ipcrypt-pfx", "-4", "32", "-6", "64" },
+	  "aggregate_ns=5000000000 aggregate_bits4=32 aggregate_bits6=64 method=2 no_rtt_events=1 "
+	  "no_flow_events=1" },
+	{ { DEFAULT_I, "-a5", "--anonymize", "truncate:16,32", "-4", "30" },
+	  "aggregate_ns=5000000000 aggregate_bits4=16 aggregate_bits6=32 method=4 v4_bits=16 "
+	  "v6_bits=32 no_rtt_events=1 no_flow_events=1" },
+	{ { DEFAULT_I, "-a5", "--anonymize", "remove", "--events" },
+	  "aggregate_ns=5000000000 aggregate_bits4=0 aggregate_bits6=0 events=1 method=5" },
 	{ { DEFAULT_I, "-Fjsonl", "--fields", "+sent_bytes" },
 	  "format=2 counters=1 fields=127743" },
 	{ { DEFAULT_I, "-Fjsonl", "--counters", "--fields", "+ip_version" },
 	  "format=2 counters=1 fields=262143" },
 	{ { DEFAULT_I, "-Fjsonl", "--fields", "+flow_id", "--anonymize", "remove" },
-	  "format=2 method=5 fields=389365" },
+	  "format=2 aggregate_bits4=0 aggregate_bits6=0 method=5 fields=389365" },
 	{ { DEFAULT_I, "-Fjsonl", "--fields", "+flow_id,src_scope,dest_scope" },
 	  "format=2 fields=1962239" },
 	{ { DEFAULT_I, "-Fjsonl", "--fields", "src_ip", "--anonymize", "ipcrypt" },
@@ -441,7 +461,15 @@ static const struct {
 	{ { DEFAULT_I, "--include-syn" }, { "did you mean --include-SYN?" } },
 	{ { DEFAULT_I, "--maxflows=5" }, { "did you mean --max-flows?" } },
 	{ { DEFAULT_I, "--bogus" }, { "unknown option \"--bogus\"; see pping --help\n" } },
-	{ { DEFAULT_I, "--aggregate", "5" }, { "unknown option \"--aggregate\"; see" } },
+	{ { DEFAULT_I, "-a", "0" }, { "--aggregate", "seconds from 1 to 604800" } },
+	{ { DEFAULT_I, "-a", "604801" }, { "--aggregate", "too large" } },
+	{ { DEFAULT_I, "-a", "1.5" }, { "--aggregate", "not a whole number" } },
+	{ { DEFAULT_I, "-a", "5", "-4", "33" }, { "--aggregate-subnets-v4", "from 0 to 32" } },
+	{ { DEFAULT_I, "-a", "5", "-6", "65" }, { "--aggregate-subnets-v6", "from 0 to 64" } },
+	{ { DEFAULT_I, "-a", "5", "-4", "-1" }, { "--aggregate-subnets-v4", "not a number" } },
+	{ { DEFAULT_I, "-a", "5", "-F", "ppviz" }, { "--aggregate", "--format ppviz" } },
+	{ { DEFAULT_I, "-4", "16" }, { "--aggregate-subnets-v4 needs --aggregate" } },
+	{ { DEFAULT_I, "--events" }, { "--events needs --aggregate" } },
 	{ { DEFAULT_I, "--print" }, { "unknown option \"--print\"; see pping --help\n" } },
 	{ { DEFAULT_I, "--=5" }, { "unknown option \"--\"; see pping --help\n" } },
 	{ { DEFAULT_I, "--a\nb\033[m" }, { "unknown option \"--a\\x0ab\\x1b[m\"" } },
@@ -573,18 +601,17 @@ static void version(void)
 static void check_help_row(const char *help, const struct option_row *row)
 {
 	char want[128] = "\n      ";
-	const char *at;
+	const char *at, *end;
 
 	if (row->letter)
 		snprintf(want, sizeof(want), "\n  -%c, ", row->letter);
 	options_print__append(want, sizeof(want), "--%s%s%s", row->name, row->arg ? " " : "",
 			      row->arg ? row->arg : "");
 	at = strstr(help, want);
-	/* the text begins two columns on, or below */
-	if (!at || !row->help ||
-	    (strncmp(at + strlen(want), "  ", 2) && at[strlen(want)] != '\n')) {
+	end = at ? at + strlen(want) : "";
+	if (!row->help || (strncmp(end, "  ", 2) && *end != '\n')) {
 		printf("# help lacks --%s\n", row->name);
-		CHECK(at && row->help);
+		CHECK(false);
 	} else if (row->def) {
 		snprintf(want, sizeof(want), "%s)", row->def);
 		CHECK(strstr(at, want));
