@@ -7,6 +7,8 @@ can take; and compares what pping says of a capture with and without --anonymize
   privacy.py compare METHOD PLAIN ANONYMOUS      jsonl of the same capture, record by record
   privacy.py times SINCE FILE...                 no clock in what --relative-time has written
   privacy.py keys LIST FILE                      the keys of RTTs are these and no others
+  privacy.py prefixes FILE                       writes a capture of many prefixes
+  privacy.py order sorted|shuffled FILE          of their aggregates, in jsonl
   privacy.py dumped CMD...                       runs it, ABRTs it: "dumped" or "not dumped"
   privacy.py selftest"""
 
@@ -18,6 +20,7 @@ import json
 import os
 import re
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -202,6 +205,35 @@ def keys(wanted, path):
     print(rtts[0])
 
 
+# --- the order of prefixes -------------------------------------------------------------
+
+PREFIXES = 60
+
+
+def write_prefixes(path):
+    """A capture of bare IPv4: 10.0.N.1 sends N packets."""
+    frames = b""
+    for number in range(1, PREFIXES + 1):
+        header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 28, 0, 0, 64, 17, 0, bytes((10, 0, number, 1)),
+                             bytes((192, 0, 2, 1))) + bytes(8)
+        frames += number * (struct.pack("=IIII", 1, 0, len(header), len(header)) + header)
+    with open(path, "wb") as file:
+        file.write(struct.pack("=IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 128, 101) + frames)
+
+
+def order(expect, path):
+    """Of what that capture's aggregates list: sorted as the addresses are, or not at all."""
+    rows = [r for r in records(path) if "ip_prefix" in r]
+    counts = [sum(s["packets"] for side in ("rx_stats", "tx_stats") for s in r[side].values())
+              for r in rows]
+    counts = [count for count in counts if count <= PREFIXES]
+    assert sorted(counts) == list(range(1, PREFIXES + 1)), counts
+    assert len({r["ip_prefix"] for r in rows}) == len(rows)
+    rising = sum(x < y for x, y in zip(counts, counts[1:]))
+    print(f"{rising} of {PREFIXES - 1} in the order of addresses")
+    assert (rising == PREFIXES - 1) == (expect == "sorted") and (expect == "sorted" or rising < 50)
+
+
 # --- core dumps ---------------------------------------------------------------------
 
 
@@ -263,6 +295,10 @@ def main():
         times(args[0], args[1:])
     elif command == "keys":
         keys(*args)
+    elif command == "prefixes":
+        write_prefixes(*args)
+    elif command == "order":
+        order(*args)
     elif command == "dumped":
         dumped(args)
     else:

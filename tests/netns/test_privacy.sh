@@ -103,6 +103,16 @@ capture() {
     done
 }
 
+# An order by address would place each prefix between its neighbours.
+order() {
+    local method pcap=$LAB_TMP/prefixes.pcap
+    privacy prefixes "$pcap"
+    for method in none cryptopan ipcrypt-pfx ipcrypt; do
+        "$PPING" --read "$pcap" --anonymize $method -a 1 -F jsonl >"$LAB_TMP/out"
+        privacy order "$([ $method = none ] && echo sorted || echo shuffled)" "$LAB_TMP/out"
+    done
+}
+
 # Record by record: nothing else has changed, and addresses have changed as the method says.
 records() {
     local method
@@ -232,6 +242,7 @@ lab_up || exit 1
 case_run the_search_finds_every_form privacy selftest
 case_run no_address_leaves_a_live_run live
 case_run no_address_leaves_a_reading capture
+case_run order_tells_nothing order
 case_run records_are_the_same_otherwise records
 case_run keys_decide keys
 case_run bad_input misuse
