@@ -224,7 +224,7 @@ void sink__check_clock(struct sink *s)
 
 bool sink__anonymizes(const struct sink *s)
 {
-	return s->anonymize;
+	return s->settings.options->anonymity.method != ANONYMIZE_NONE;
 }
 
 void sink__name_prefix(struct sink *s, const union pping_addr *addr, uint8_t ip_version,

@@ -109,6 +109,8 @@ order() {
     privacy prefixes "$pcap"
     for method in none cryptopan ipcrypt-pfx ipcrypt; do
         "$PPING" --read "$pcap" --anonymize $method -a 1 -F jsonl >"$LAB_TMP/out"
+        # a key for flow_id alone changes nothing
+        [ $method != none ] || "$PPING" --read "$pcap" -a 1 -F jsonl --fields +flow_id >"$LAB_TMP/out"
         privacy order "$([ $method = none ] && echo sorted || echo shuffled)" "$LAB_TMP/out"
     done
 }
