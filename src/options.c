@@ -833,8 +833,8 @@ static void leave_out(struct options *opts)
 		opts->aggregate_bits6 = most6;
 	if (opts->aggregate_ns && !opts->events)
 		kinds = 0;
-	opts->no_rtt_events = !(kinds & FIELDS_OF_RTT);
-	opts->no_flow_events = !(kinds & FIELDS_OF_FLOW);
+	opts->no_rtt_events |= !(kinds & FIELDS_OF_RTT);
+	opts->no_flow_events |= !(kinds & FIELDS_OF_FLOW);
 }
 
 /* What is written if --fields doesn't say exactly that; 0: the usual, by the fast way. */
