@@ -53,6 +53,7 @@ endef
 optional = $(eval $(call optional_library,$(1),$(2),$(3)))
 
 $(call optional,MICROHTTPD,libmicrohttpd,for --metrics)
+$(call optional,NETTLE,nettle,for --anonymize)
 
 # The BPF side sees the target's uapi headers; clang's bpf target knows no architecture.
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)

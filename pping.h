@@ -103,7 +103,8 @@ struct pping_config {
 	__u8 aggregate; /* count packets and RTTs per prefix */
 	__u8 prefix_private; /* each CPU has a shard of its own: nobody else writes there */
 	__u8 aggregate_reverse; /* an RTT belongs to who was answered, not to who answered */
-	__u8 no_events; /* aggregate only */
+	__u8 no_rtt_events; /* nobody wants them: aggregate only, or chosen fields */
+	__u8 no_flow_events;
 	__u8 l3_device; /* frames begin with the IP header */
 	__u8 loopback; /* what leaves arrives here again */
 	__u8 debug_cleanup; /* count what a cleaning pass did */

@@ -623,7 +623,7 @@ int pping_clean(struct bpf_iter__bpf_map_elem *ctx)
 	key = *k; /* deleting reads the key while the entry goes */
 	state = f->state;
 	if (flow_expired(f, *(volatile __u32 *)&shared.epoch) && is_still(&key, f)) {
-		if (!config.no_events &&
+		if (!config.no_flow_events &&
 		    (state & (PPING_STATE_REPLIED | PPING_STATE_CLOSED)) == PPING_STATE_REPLIED &&
 		    announce_timeout(seq, f))
 			return 0; /* no room: the kernel calls again for this entry */

@@ -173,7 +173,7 @@ static __noinline int flow_announce(struct host *h, const struct pping_flow *f,
 {
 	struct pping_event e = {};
 
-	if (config.no_events)
+	if (config.no_flow_events)
 		return 0;
 	e.timestamp = host__now(h);
 	flow_describe(f, &e, event, reason,

@@ -524,7 +524,7 @@ static __noinline int match_report(struct host *h, struct pping_flow *f, __u32 d
 
 	dir &= 1;
 	host__count(h, PPING_COUNT_RTTS);
-	if (config.no_events)
+	if (config.no_rtt_events)
 		return 0;
 	min_rtt = match_keep_rtt(&f->dir[dir], rtt);
 	if (config.aggregate && !match_sample(&f->dir[dir], now - rtt))

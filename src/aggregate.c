@@ -33,10 +33,13 @@ struct aggregate {
 	uint32_t prefixes;
 	struct place *places;
 	uint32_t *order; /* of the places in use, room for all */
+	uint64_t *
+		rank; /* of each place, what they are sorted by before their keys; NULL: by these alone */
 	aggregate_taken_fn taken; /* NULL: nobody watches */
 	void *taken_ctx;
 	/* a row in the making */
 	struct aggregate_row row;
+	char name[AGGREGATE_NAME_SIZE];
 	struct rtts rtts;
 };
 
@@ -233,11 +236,49 @@ static int compare_keys(const struct pping_prefix_key *x, const struct pping_pre
 /* Whose they are does not change while a report is made. */
 static int compare_places(const void *x, const void *y, void *ctx)
 {
+	struct aggregate *a = ctx;
+	uint32_t i = *(const uint32_t *)x, j = *(const uint32_t *)y;
 	struct pping_prefix_key keys[2];
 
-	find_owner(ctx, *(const uint32_t *)x, &keys[0]);
-	find_owner(ctx, *(const uint32_t *)y, &keys[1]);
+	find_owner(a, i, &keys[0]);
+	find_owner(a, j, &keys[1]);
+	if (a->rank && keys[0].ip_version == keys[1].ip_version && a->rank[i] != a->rank[j])
+		return a->rank[i] < a->rank[j] ? -1 : 1;
 	return compare_keys(&keys[0], &keys[1]);
+}
+
+/* The address of a prefix, IPv4 as ::ffff:a.b.c.d; its length is returned. */
+static uint8_t prefix_of(const struct aggregate *a, const struct pping_prefix_key *key,
+			 union pping_addr *addr)
+{
+	memset(addr, 0, sizeof(*addr));
+	if (key->ip_version == 4) {
+		addr->w[2] = htonl(0xffff);
+		addr->w[3] = key->w[1];
+		return a->set.bits4;
+	}
+	addr->w[0] = key->w[0];
+	addr->w[1] = key->w[1];
+	return a->set.bits6;
+}
+
+static const char *name_of(struct aggregate *a, const struct pping_prefix_key *key)
+{
+	union pping_addr addr;
+	uint8_t bits = prefix_of(a, key, &addr);
+
+	a->set.name(a->set.name_ctx, &addr, key->ip_version, bits, a->name);
+	return a->name;
+}
+
+/* FNV-1a of the name: the order of addresses would tell much of them. */
+static uint64_t rank_of(struct aggregate *a, const struct pping_prefix_key *key)
+{
+	uint64_t rank = 0xcbf29ce484222325;
+
+	for (const char *c = name_of(a, key); *c; c++)
+		rank = (rank ^ (unsigned char)*c) * 0x100000001b3;
+	return rank;
 }
 
 static uint32_t sort_places(struct aggregate *a)
@@ -245,9 +286,13 @@ static uint32_t sort_places(struct aggregate *a)
 	struct pping_prefix_key key;
 	uint32_t n = 0;
 
-	for (uint32_t i = PPING_PREFIX_FIRST; i < a->set.tables.places; i++)
-		if (find_owner(a, i, &key))
-			a->order[n++] = i;
+	for (uint32_t i = PPING_PREFIX_FIRST; i < a->set.tables.places; i++) {
+		if (!find_owner(a, i, &key))
+			continue;
+		if (a->rank)
+			a->rank[i] = rank_of(a, &key);
+		a->order[n++] = i;
+	}
 	qsort_r(a->order, n, sizeof(*a->order), compare_places, a);
 	return n;
 }
@@ -259,16 +304,13 @@ static void name_row(struct aggregate *a, enum aggregate_subject subject,
 
 	memset(row, 0, sizeof(*row));
 	row->subject = subject;
-	row->ip_version = key ? key->ip_version : 0;
-	if (row->ip_version == 4) {
-		row->addr.w[2] = htonl(0xffff);
-		row->addr.w[3] = key->w[1];
-		row->bits = a->set.bits4;
-	} else if (row->ip_version == 6) {
-		row->addr.w[0] = key->w[0];
-		row->addr.w[1] = key->w[1];
-		row->bits = a->set.bits6;
-	}
+	if (!key)
+		return;
+	row->ip_version = key->ip_version;
+	if (a->set.name)
+		row->name = name_of(a, key);
+	else
+		row->bits = prefix_of(a, key, &row->addr);
 }
 
 static void begin_row(struct aggregate *a, enum aggregate_subject subject,
@@ -422,7 +464,9 @@ int aggregate__new(struct aggregate **aggregate, const struct aggregate_settings
 	a->set = *settings;
 	a->places = calloc(settings->tables.places, sizeof(*a->places));
 	a->order = calloc(settings->tables.places, sizeof(*a->order));
-	if (!a->places || !a->order) {
+	if (settings->name)
+		a->rank = calloc(settings->tables.places, sizeof(*a->rank));
+	if (!a->places || !a->order || (settings->name && !a->rank)) {
 		aggregate__free(a);
 		return -ENOMEM;
 	}
@@ -438,5 +482,6 @@ void aggregate__free(struct aggregate *a)
 		free(a->places[i].folded);
 	free(a->places);
 	free(a->order);
+	free(a->rank);
 	free(a);
 }

@@ -35,9 +35,18 @@ struct aggregate_tables {
 	void (*release)(void *ctx, uint32_t place);
 };
 
+#define AGGREGATE_NAME_SIZE 48 /* of a prefix, and a zero byte */
+
 struct aggregate_settings {
 	uint8_t bits4, bits6; /* lengths of the prefixes */
 	uint64_t timeout_ns; /* of idle prefixes */
+	/*
+	 * What a prefix is called in place of itself, distinct ones distinctly; rows then have
+	 * no address, and come in an order that tells nothing of it. NULL: as it is.
+	 */
+	void (*name)(void *ctx, const union pping_addr *addr, uint8_t ip_version, uint8_t bits,
+		     char name[AGGREGATE_NAME_SIZE]);
+	void *name_ctx;
 	struct aggregate_tables tables;
 };
 
@@ -54,6 +63,7 @@ struct aggregate_row {
 		addr; /* of a prefix: network byte order, IPv4 as ::ffff:a.b.c.d, further bits 0 */
 	uint8_t ip_version;
 	uint8_t bits; /* at most 32 or 64 */
+	const char *name; /* print that in place of the prefix; NULL: the prefix itself */
 	struct pping_flow_count tx[PPING_KINDS], rx[PPING_KINDS];
 	uint64_t count; /* RTTs; the following are valid if there is one */
 	uint64_t min, max, mean;
@@ -80,7 +90,7 @@ void aggregate__free(struct aggregate *aggregate); /* NULL is fine */
 
 /*
  * A row for each prefix that had a packet or an RTT since the last report, IPv4
- * first, in the order of their addresses, then one for each other subject that
+ * first, in the order of their addresses (or any order, if they have names), then one for each other subject that
  * had any. now_ns: of any
  * clock that does not go back. 0 or a negative errno.
  */

@@ -17,6 +17,12 @@ struct aggregate_report {
 	int sink_err; /* was printed already */
 };
 
+static void name_prefix(void *ctx, const union pping_addr *addr, uint8_t ip_version, uint8_t bits,
+			char name[AGGREGATE_NAME_SIZE])
+{
+	sink__name_prefix(ctx, addr, ip_version, bits, name);
+}
+
 int aggregate_report__new(struct aggregate_report **report, const struct options *options,
 			  const struct aggregate_tables *tables, struct sink *sink)
 {
@@ -28,6 +34,10 @@ int aggregate_report__new(struct aggregate_report **report, const struct options
 	};
 	struct aggregate_report *r = calloc(1, sizeof(*r));
 
+	if (sink__anonymizes(sink)) {
+		set.name = name_prefix;
+		set.name_ctx = sink;
+	}
 	if (!r || aggregate__new(&r->aggregate, &set)) {
 		fprintf(stderr, "pping: no memory for %u prefixes (--max-prefixes)\n",
 			options->max_prefixes);

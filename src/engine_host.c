@@ -379,7 +379,7 @@ static void expire(struct engine_host *e, const struct expired *expired)
 	struct pping_event event = { .timestamp = e->now };
 	uint32_t state = f->state;
 
-	if (!config.no_events &&
+	if (!config.no_flow_events &&
 	    (state & (PPING_STATE_REPLIED | PPING_STATE_CLOSED)) == PPING_STATE_REPLIED) {
 		flow_describe(f, &event, PPING_FLOW_CLOSING, PPING_REASON_TIMEOUT,
 			      PPING_TRIGGER_GC);

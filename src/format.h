@@ -8,14 +8,32 @@
 #define SRC_FORMAT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "aggregate.h"
 #include "options.h"
 #include "pping.h"
 #include "text.h"
 
+/* What stands in the place of an address. */
+enum format_addresses {
+	FORMAT_ADDRESSES_PLAIN, /* an address, as the flow's ip_version says */
+	FORMAT_ADDRESSES_128_BITS, /* in the form of an IPv6 address, also of IPv4 */
+	FORMAT_ADDRESSES_NONE, /* "-", or no such field */
+};
+
+/* What is known of an event's flow besides the event. */
+struct format_note {
+	uint64_t flow_id;
+	uint8_t src_scope, dest_scope; /* enum scope */
+};
+
 struct format_settings {
 	bool counters; /* add sent_ and rec_ fields to RTTs */
+	bool relative_time; /* wall_ns counts from the start of the run instead */
+	enum format_addresses addresses;
+	uint32_t fields; /* of JSON records, see fields.h; 0: the usual ones */
+	const struct format_note *note; /* of the event; not NULL if the fields have such */
 	const struct options *options; /* what an aggregation describes itself with */
 };
 

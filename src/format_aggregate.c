@@ -59,6 +59,8 @@ static char *put_prefix(char *p, const struct aggregate_row *row)
 {
 	if (row->subject != AGGREGATE_PREFIX)
 		return PUT(p, "other");
+	if (row->name)
+		return put_string(p, row->name);
 	p = put_addr(p, &row->addr, row->ip_version);
 	*p++ = '/';
 	return put_short(p, row->bits);

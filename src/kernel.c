@@ -168,7 +168,8 @@ static void configure(struct pping_config *config, const struct kernel_settings 
 	config->debug_cleanup = opts->debug_cleanup;
 	config->aggregate = opts->aggregate_ns != 0;
 	config->aggregate_reverse = opts->aggregate_reverse;
-	config->no_events = opts->aggregate_ns && !opts->events;
+	config->no_rtt_events = opts->no_rtt_events;
+	config->no_flow_events = opts->no_flow_events;
 	config->prefix_mask4 = options__prefix_mask(opts->aggregate_bits4, 0);
 	config->prefix_mask6[0] = options__prefix_mask(opts->aggregate_bits6, 0);
 	config->prefix_mask6[1] = options__prefix_mask(opts->aggregate_bits6, 1);

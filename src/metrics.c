@@ -24,7 +24,7 @@
 #define SERIES_IDLE_NS (3600 * PPING_NS_PER_SEC)
 /* How often it is looked whether there is such a one. */
 #define SERIES_LOOK_NS (60 * PPING_NS_PER_SEC)
-#define LABEL_MAX (FORMAT_ADDR_MAX + sizeof("/128"))
+#define LABEL_MAX AGGREGATE_NAME_SIZE
 #define LINE_MAX_BYTES 1024
 
 struct histogram {
@@ -99,8 +99,13 @@ void metrics__event(struct metrics *m, const struct pping_event *event)
 /* What a prefix is called in a label: the one place where it is decided. */
 static void name_prefix(char label[static LABEL_MAX], const struct aggregate_row *row)
 {
-	char *p = put_addr(label, &row->addr, row->ip_version);
+	char *p;
 
+	if (row->name) { /* anonymised */
+		strcpy(label, row->name);
+		return;
+	}
+	p = put_addr(label, &row->addr, row->ip_version);
 	*p++ = '/';
 	p = put_short(p, row->bits);
 	*p = '\0';

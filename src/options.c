@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fields.h"
 #include "options.h"
 #include "options_print.h"
 #include "pping.h"
@@ -38,6 +39,22 @@ static const char *const xdp_modes[] = {
 	[OPTION_XDP_UNSPECIFIED] = "unspecified",
 	[OPTION_XDP_NATIVE] = "native",
 	[OPTION_XDP_GENERIC] = "generic",
+	NULL,
+};
+
+static const char *const anonymize_methods[] = {
+	[ANONYMIZE_NONE] = "none",
+	[ANONYMIZE_CRYPTOPAN] = "cryptopan",
+	[ANONYMIZE_IPCRYPT_PFX] = "ipcrypt-pfx",
+	[ANONYMIZE_IPCRYPT] = "ipcrypt",
+	[ANONYMIZE_TRUNCATE] = "truncate",
+	[ANONYMIZE_REMOVE] = "remove",
+	NULL,
+};
+static const char *const port_choices[] = {
+	[PORTS_KEPT] = "none",
+	[PORTS_EPHEMERAL] = "ephemeral",
+	[PORTS_ALL] = "all",
 	NULL,
 };
 
@@ -131,6 +148,15 @@ const struct option_row options_table[] = {
 	  .help = "add packets and bytes, sent and received, to each RTT of json and jsonl",
 	  .more = "It costs a little on every packet of every flow, as nothing else does. "
 		  "It can't be combined with the other formats." },
+	{ OPTION_GROUP_OUTPUT, 0, "fields", "LIST", OPTION_FIELDS, FIELD(fields),
+	  .print = options_print__fields,
+	  .help = "of json and jsonl, write exactly the fields that LIST names; +LIST adds them to "
+		  "the usual ones; help lists them",
+	  .more = "Names have commas between them, the order is that of --fields help. "
+		  "A kind of records of which LIST has no field of its own is left out: without "
+		  "flow_event, reason and triggered_by no flow events are written. "
+		  "Packets and bytes are counted only if LIST has such a field, or with --counters. "
+		  "The records of --aggregate have their own fields." },
 	{ OPTION_GROUP_OUTPUT, 'q', "quiet", FIELD(quiet),
 	  .help = "print no summary and no notes on standard error; errors stay" },
 
@@ -146,6 +172,33 @@ const struct option_row options_table[] = {
 	  FIELD(metrics_series), .unit = "a number of prefixes", .def = "100",
 	  .help = "with --aggregate, prefixes that have a histogram of their own in the metrics; "
 		  "the others are counted together" },
+	{ OPTION_GROUP_PRIVACY, 0, "anonymize", "METHOD", OPTION_METHOD, FIELD(anonymity.method),
+	  .choices = anonymize_methods, .def = "none",
+	  .help = "what becomes of each address before anything is written",
+	  .more = "cryptopan and ipcrypt-pfx preserve prefixes: addresses of one network stay in "
+		  "one. "
+		  "ipcrypt encrypts an address as a whole, also one of IPv4 to 128 bits. "
+		  "truncate keeps the first 24 bits of IPv4 and 48 of IPv6 addresses, or as many as "
+		  "truncate:V4,V6 says. "
+		  "remove leaves addresses out. "
+		  "The prefixes of --aggregate are treated likewise; truncate and remove shorten them. "
+		  "See PRIVACY." },
+	{ OPTION_GROUP_PRIVACY, 0, "anonymize-key", "FILE", OPTION_FILE, FIELD(anonymity.key_path),
+	  .help = "the key, raw or in hexadecimal digits, in a file that only its owner can read; "
+		  "without it a random key is used and never written",
+	  .more = "cryptopan and ipcrypt-pfx want 32 bytes, ipcrypt 16; truncate and remove have no "
+		  "key. "
+		  "Runs with one key anonymise alike, and who has the key can undo it." },
+	{ OPTION_GROUP_PRIVACY, 0, "anonymize-ports", "WHICH", OPTION_CHOICE, FIELD(anonymity.ports),
+	  .choices = port_choices, .def = "none",
+	  .help = "the ports that are anonymised too, with --anonymize",
+	  .more = "ephemeral means those from 32768 on and the echo identifiers of ICMP; lower ports, "
+		  "which tell the service, stay. "
+		  "A port of a host becomes the same one each time, and its different ports stay "
+		  "different; the same port of another host becomes another." },
+	{ OPTION_GROUP_PRIVACY, 0, "relative-time", FIELD(relative_time),
+	  .help = "count all times from the start of the run; when that was is written nowhere",
+	  .more = "Of a capture the start is its first packet." },
 
 	{ OPTION_GROUP_ATTACHING, 'I', "ingress-hook", "HOOK", OPTION_CHOICE, OPTION_LIVE,
 	  FIELD(ingress_hook),
@@ -197,6 +250,7 @@ const struct option_row options_table[] = {
 struct parse {
 	struct options *opts;
 	bool given[ROWS];
+	bool fields_added; /* --fields +LIST */
 	const struct option_row *print; /* the first --help or the like */
 	char complaint[512]; /* the first one, without "pping: " */
 };
@@ -473,6 +527,85 @@ static void take_endpoint(struct parse *p, const struct option_row *row, const c
 		memcpy((char *)p->opts + row->offset, &endpoint, sizeof(endpoint));
 }
 
+/* "24,48": both lengths; less than the whole address, which would be kept. NULL or what is wrong. */
+static const char *parse_lengths(const char *text, struct option_anonymity *anonymity)
+{
+	static const struct option_row v4 = { .max = 31, .scale = 1 },
+				       v6 = { .max = 127, .scale = 1 };
+	static const char *const wrong =
+		"has no lengths from 0,0 to 31,127 behind it, as truncate:24,48 has";
+	size_t comma = strcspn(text, ",");
+	uint64_t v4_bits, v6_bits;
+	char first[8] = "";
+
+	if (!text[comma] || comma >= sizeof(first))
+		return wrong;
+	memcpy(first, text, comma);
+	if (parse_number(&v4, first, &v4_bits) || parse_number(&v6, text + comma + 1, &v6_bits))
+		return wrong;
+	anonymity->v4_bits = (uint8_t)v4_bits;
+	anonymity->v6_bits = (uint8_t)v6_bits;
+	return NULL;
+}
+
+static void take_method(struct parse *p, const struct option_row *row, const char *text)
+{
+	static const char truncate[] = "truncate:";
+	const char *why;
+
+	p->opts->anonymity.v4_bits = 24;
+	p->opts->anonymity.v6_bits = 48;
+	if (strncmp(text, truncate, sizeof(truncate) - 1)) {
+		take_choice(p, row, text);
+		return;
+	}
+	why = parse_lengths(text + sizeof(truncate) - 1, &p->opts->anonymity);
+	if (why)
+		complain(p, "--%s: %s %s", row->name, QUOTE(text), why);
+	else
+		store(p, row, ANONYMIZE_TRUNCATE);
+}
+
+/* All names, for a message. */
+static void complain_field(struct parse *p, const struct option_row *row, const char *name,
+			   size_t len)
+{
+	char word[48], all[400] = "";
+
+	snprintf(word, sizeof(word), "%.*s", (int)(len < 47 ? len : 47), name);
+	for (int i = 0; i < FIELD_COUNT; i++)
+		options_print__append(all, sizeof(all), "%s%s", i ? ", " : "", fields__key(i));
+	complain(p, "--%s: %s is no field; give some of %s", row->name, QUOTE(word), all);
+}
+
+static void take_fields(struct parse *p, const struct option_row *row, const char *text)
+{
+	const char *name = text;
+	uint32_t fields = 0;
+	size_t len;
+	int field;
+
+	if (!strcmp(text, "help")) {
+		if (!p->print)
+			p->print = row;
+		return;
+	}
+	p->fields_added = *name == '+';
+	name += p->fields_added;
+	for (;; name += len + 1) {
+		len = strcspn(name, ",");
+		field = fields__find(name, len);
+		if (field < 0) {
+			complain_field(p, row, name, len);
+			return;
+		}
+		fields |= 1u << field;
+		if (!name[len])
+			break;
+	}
+	store(p, row, fields);
+}
+
 static void take_value(struct parse *p, const struct option_row *row, const char *text)
 {
 	switch (row->kind) {
@@ -497,6 +630,12 @@ static void take_value(struct parse *p, const struct option_row *row, const char
 		break;
 	case OPTION_ENDPOINT:
 		take_endpoint(p, row, text);
+		break;
+	case OPTION_METHOD:
+		take_method(p, row, text);
+		break;
+	case OPTION_FIELDS:
+		take_fields(p, row, text);
 		break;
 	case OPTION_PRINT:
 		if (!p->print)
@@ -728,6 +867,84 @@ static void check_source(struct parse *p)
 	}
 }
 
+static void check_format(struct parse *p)
+{
+	const struct options *opts = p->opts;
+	bool json = opts->format == FORMAT_JSON || opts->format == FORMAT_JSONL;
+
+	if (opts->counters && !json)
+		complain(p, "--counters conflicts with --format %s; add -F jsonl or -F json",
+			 formats[opts->format]);
+	if (opts->fields && !json)
+		complain(p, "--fields conflicts with --format %s; add -F jsonl or -F json",
+			 formats[opts->format]);
+	if (opts->counters && opts->fields && !p->fields_added && !(opts->fields & FIELDS_COUNTERS))
+		complain(p,
+			 "--counters conflicts with --fields, which names none of them; leave one "
+			 "out");
+}
+
+static void check_privacy(struct parse *p)
+{
+	const struct option_anonymity *o = &p->opts->anonymity;
+	const char *method = anonymize_methods[o->method];
+
+	if (o->method == ANONYMIZE_NONE && (o->key_path || o->ports != PORTS_KEPT))
+		complain(p, "--%s needs --anonymize METHOD; add it",
+			 o->key_path ? "anonymize-key" : "anonymize-ports");
+	if (o->key_path && (o->method == ANONYMIZE_TRUNCATE || o->method == ANONYMIZE_REMOVE))
+		complain(p,
+			 "--anonymize-key conflicts with --anonymize %s, which has no key; leave "
+			 "it out",
+			 method);
+	if (o->method == ANONYMIZE_REMOVE && p->opts->fields & FIELDS_ADDRESSES)
+		complain(p,
+			 "--fields src_ip and dest_ip conflict with --anonymize remove; leave them "
+			 "out");
+}
+
+/* Aggregates are no finer than what is shown of an address; and what nobody asked for is not collected. */
+static void leave_out(struct options *opts)
+{
+	const struct option_anonymity *o = &opts->anonymity;
+	unsigned int kinds = opts->fields ? fields__kinds(opts->fields) : FIELDS_OF_BOTH;
+	uint8_t most4 = o->method == ANONYMIZE_TRUNCATE ? o->v4_bits : 32;
+	uint8_t most6 = o->method == ANONYMIZE_TRUNCATE ? o->v6_bits : 128;
+
+	if (o->method == ANONYMIZE_REMOVE)
+		most4 = most6 = 0;
+	if (opts->aggregate_bits4 > most4)
+		opts->aggregate_bits4 = most4;
+	if (opts->aggregate_bits6 > most6)
+		opts->aggregate_bits6 = most6;
+	if (opts->aggregate_ns && !opts->events)
+		kinds = 0;
+	if (opts->metrics.port && !opts->aggregate_ns)
+		kinds |= FIELDS_OF_RTT; /* the metrics count them */
+	opts->no_rtt_events |= !(kinds & FIELDS_OF_RTT);
+	opts->no_flow_events |= !(kinds & FIELDS_OF_FLOW);
+}
+
+/* What is written if --fields doesn't say exactly that; 0: the usual, by the fast way. */
+static void choose_fields(struct parse *p)
+{
+	struct options *opts = p->opts;
+	uint32_t fast = FIELDS_USUAL | (opts->counters ? FIELDS_COUNTERS : 0), usual = fast;
+
+	if (opts->format != FORMAT_JSON && opts->format != FORMAT_JSONL)
+		return;
+	if (opts->fields & FIELDS_COUNTERS)
+		opts->counters = true;
+	if (opts->fields && !p->fields_added)
+		return;
+	if (opts->anonymity.method == ANONYMIZE_IPCRYPT)
+		usual |= FIELD_BIT(IP_VERSION);
+	if (opts->anonymity.method == ANONYMIZE_REMOVE)
+		usual &= ~FIELDS_ADDRESSES;
+	if (opts->fields || usual != fast)
+		opts->fields |= usual;
+}
+
 /* What only shows when the whole line is known. */
 static void check_together(struct parse *p)
 {
@@ -737,9 +954,8 @@ static void check_together(struct parse *p)
 	if (was_given(p, 'x') && opts->ingress_hook != HOOK_XDP)
 		complain(p, "--xdp-mode conflicts with --ingress-hook tc; add -I xdp or leave "
 			    "--xdp-mode out");
-	if (opts->counters && opts->format != FORMAT_JSON && opts->format != FORMAT_JSONL)
-		complain(p, "--counters conflicts with --format %s; add -F jsonl or -F json",
-			 formats[opts->format]);
+	check_format(p);
+	check_privacy(p);
 	if (opts->aggregate_ns && opts->format == FORMAT_PPVIZ)
 		complain(p, "--aggregate conflicts with --format ppviz, which has no form for it; "
 			    "use another format");
@@ -793,5 +1009,7 @@ enum options_verdict options__parse(struct options *opts, int argc, char **argv)
 	}
 	if (!opts->track_icmp)
 		opts->track_tcp = true;
+	choose_fields(&p);
+	leave_out(opts);
 	return OPTIONS_RUN;
 }

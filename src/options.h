@@ -15,9 +15,26 @@
 
 enum option_format { FORMAT_STANDARD, FORMAT_JSON, FORMAT_JSONL, FORMAT_PPVIZ };
 enum option_hook { HOOK_TC, HOOK_XDP };
+enum option_anonymize {
+	ANONYMIZE_NONE,
+	ANONYMIZE_CRYPTOPAN,
+	ANONYMIZE_IPCRYPT_PFX,
+	ANONYMIZE_IPCRYPT,
+	ANONYMIZE_TRUNCATE,
+	ANONYMIZE_REMOVE,
+};
+enum option_ports { PORTS_KEPT, PORTS_EPHEMERAL, PORTS_ALL };
 enum option_xdp_mode { OPTION_XDP_UNSPECIFIED, OPTION_XDP_NATIVE, OPTION_XDP_GENERIC };
 
 #define OPTIONS_MAX_LOCAL 64
+
+/* How addresses and ports are made unrecognisable, see anonymize.h. */
+struct option_anonymity {
+	enum option_anonymize method;
+	enum option_ports ports; /* which are changed */
+	uint8_t v4_bits, v6_bits; /* ANONYMIZE_TRUNCATE: what is kept */
+	const char *key_path; /* NULL: a random key */
+};
 
 /* Addresses that begin with the same bits, 128 at most; IPv4 as ::ffff:a.b.c.d, so at least 96. */
 struct option_prefix {
@@ -63,6 +80,10 @@ struct options {
 	struct option_endpoint metrics;
 	uint32_t metrics_series; /* prefixes that have a histogram of their own there */
 	bool debug_cleanup;
+	struct option_anonymity anonymity;
+	bool no_rtt_events, no_flow_events; /* nothing that is written comes of them */
+	bool relative_time; /* every time counts from the start of the run */
+	uint32_t fields; /* fields.h: a JSON record's; 0: the usual ones */
 	bool quiet; /* no summary and no notes on stderr; errors stay */
 	bool exit_on_removal;
 };

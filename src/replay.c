@@ -105,6 +105,7 @@ static bool keep_time(struct replay *r, const struct engine_frame *f)
 	if (!r->begun) {
 		r->begun = true;
 		r->first_ns = r->last_ns = f->time_ns;
+		sink__start(r->sink, f->time_ns);
 	}
 	if (f->time_ns >= r->last_ns) {
 		r->last_ns = f->time_ns;
@@ -241,7 +242,8 @@ static int start_engine(struct replay *r)
 			.counters = o->counters,
 			.aggregate = o->aggregate_ns != 0,
 			.aggregate_reverse = o->aggregate_reverse,
-			.no_events = o->aggregate_ns && !o->events,
+			.no_rtt_events = o->no_rtt_events,
+			.no_flow_events = o->no_flow_events,
 			.max_prefixes = o->max_prefixes + PPING_PREFIX_FIRST,
 			.prefix_mask4 = options__prefix_mask(o->aggregate_bits4, 0),
 			.prefix_mask6 = { options__prefix_mask(o->aggregate_bits6, 0),

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 
+#include "anonymize.h"
 #include "clock.h"
+#include "fields.h"
 #include "format.h"
 #include "output.h"
 #include "sink.h"
@@ -17,13 +19,41 @@ struct sink {
 	const struct format *format;
 	struct format_settings settings;
 	struct output *output;
+	struct anonymize *anonymize; /* NULL: nothing is to be done */
 	struct clock_map clock;
 	bool wall; /* events' timestamps are of the wall clock already */
+	bool started; /* start_ns is known, which is all that --relative-time wants of a clock */
+	uint64_t start_ns; /* on the events' clock */
 	struct loop *loop;
 	struct loop_source *writable; /* while something is pending */
 	int watched_fd;
 	uint64_t records;
 };
+
+static void release(struct sink *s)
+{
+	anonymize__free(s->anonymize);
+	free(s);
+}
+
+static int open_anonymize(struct sink *s, const struct options *options)
+{
+	struct anonymize_settings set = {
+		.anonymity = options->anonymity,
+		.flow_id = options->fields & FIELD_BIT(FLOW_ID),
+		.scopes = options->fields & FIELDS_SCOPES,
+	};
+	int err;
+
+	if (set.anonymity.method == ANONYMIZE_NONE && !set.flow_id && !set.scopes)
+		return 0;
+	err = anonymize__new(&s->anonymize, &set);
+	if (err)
+		return err;
+	s->settings.addresses = anonymize__addresses(s->anonymize);
+	s->settings.note = anonymize__note(s->anonymize);
+	return 0;
+}
 
 int sink__open(struct sink **sink, const struct options *options, struct loop *loop)
 {
@@ -34,18 +64,32 @@ int sink__open(struct sink **sink, const struct options *options, struct loop *l
 		return -ENOMEM;
 	s->format = format__find(options->format);
 	s->settings.counters = options->counters;
+	s->settings.relative_time = options->relative_time;
+	s->settings.fields = options->fields;
 	s->settings.options = options;
 	s->loop = loop;
 	s->watched_fd = -1;
 	s->wall = options->read_path != NULL;
 	clock__init(&s->clock);
-	err = output__open(&s->output, options->write_path, s->format);
+	if (!s->wall)
+		sink__start(s, clock__now());
+	err = open_anonymize(s, options);
+	if (!err)
+		err = output__open(&s->output, options->write_path, s->format);
 	if (err) {
-		free(s);
+		release(s);
 		return err;
 	}
 	*sink = s;
 	return 0;
+}
+
+void sink__start(struct sink *s, uint64_t start_ns)
+{
+	if (s->started)
+		return;
+	s->started = true;
+	s->start_ns = start_ns;
 }
 
 int sink__close(struct sink *s, int timeout_ms)
@@ -54,7 +98,7 @@ int sink__close(struct sink *s, int timeout_ms)
 
 	loop__remove(s->writable);
 	err = output__close(s->output, timeout_ms);
-	free(s);
+	release(s);
 	return err;
 }
 
@@ -64,12 +108,15 @@ int sink__discard(struct sink *s)
 
 	loop__remove(s->writable);
 	err = output__discard(s->output);
-	free(s);
+	release(s);
 	return err;
 }
 
+/* The time to print, in ns: since 1970, or since the start. */
 static uint64_t wall_time(struct sink *s, uint64_t time_ns)
 {
+	if (s->settings.relative_time)
+		return time_ns > s->start_ns ? time_ns - s->start_ns : 0;
 	return s->wall ? time_ns : clock__wall(&s->clock, time_ns);
 }
 
@@ -93,8 +140,15 @@ int sink__event(struct sink *s, const struct pping_event *event)
 {
 	uint64_t wall = wall_time(s, event->timestamp);
 	struct text *text = output__text(s->output);
+	struct pping_event anonymous;
 	size_t before;
 
+	/* whatever is written of an event comes behind this */
+	if (s->anonymize) {
+		anonymous = *event;
+		anonymize__event(s->anonymize, &anonymous);
+		event = &anonymous;
+	}
 	describe_aggregation(s, wall);
 	before = text->len;
 	s->format->event(text, &s->settings, event, wall, output__first(s->output));
@@ -167,10 +221,23 @@ void sink__check_clock(struct sink *s)
 {
 	int64_t step;
 
+	if (s->settings.relative_time)
+		return;
 	if (clock__check(&s->clock, &step))
 		fprintf(stderr, "pping: the clock was set %s by %" PRId64 ".%03" PRId64 " s\n",
 			step < 0 ? "back" : "forward", (step < 0 ? -step : step) / 1000000000,
 			(step < 0 ? -step : step) / 1000000 % 1000);
+}
+
+bool sink__anonymizes(const struct sink *s)
+{
+	return s->settings.options->anonymity.method != ANONYMIZE_NONE;
+}
+
+void sink__name_prefix(struct sink *s, const union pping_addr *addr, uint8_t ip_version,
+		       uint8_t bits, char *name)
+{
+	anonymize__prefix(s->anonymize, addr, ip_version, bits, name);
 }
 
 int sink__reopen(struct sink *s)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Where events end: formatted and written. Ties a format, an output and the
- * wall clock together for whatever source the events come from.
+ * Where events end: anonymised, formatted and written. Ties a format, an output and
+ * the wall clock together for whatever source the events come from.
  */
 #ifndef SRC_SINK_H
 #define SRC_SINK_H
@@ -24,6 +24,13 @@ int sink__close(struct sink *sink, int timeout_ms);
 int sink__discard(struct sink *sink);
 
 /*
+ * The time that --relative-time counts from, on the clock of the events: the first
+ * call has it, and what is earlier is at 0. Only --read, whose clock the capture is,
+ * needs to call this; otherwise it is when the sink was opened.
+ */
+void sink__start(struct sink *sink, uint64_t start_ns);
+
+/*
  * An event whose timestamp counts CLOCK_MONOTONIC ns, or with --read those since
  * 1970 that the capture has. 0 or a negative errno.
  */
@@ -37,6 +44,10 @@ int sink__flush(struct sink *sink);
 bool sink__full(const struct sink *sink);
 /* Once a second: notices and announces steps of the wall clock. */
 void sink__check_clock(struct sink *sink);
+/* Whether prefixes have other names than their own, and these; see anonymize__prefix(). */
+bool sink__anonymizes(const struct sink *sink);
+void sink__name_prefix(struct sink *sink, const union pping_addr *addr, uint8_t ip_version,
+		       uint8_t bits, char *name);
 int sink__reopen(struct sink *sink);
 uint64_t sink__records(const struct sink *sink);
 

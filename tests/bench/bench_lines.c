@@ -18,7 +18,7 @@ struct image {
 	__u8 flow[sizeof(struct pping_flow)] __attribute__((aligned(LINE)));
 	__u8 shared[LINE];
 	__u8 spill[PPING_SPILL_BUCKETS * sizeof(struct pping_spill_bucket)];
-	__u8 door[PPING_DOOR_SLOTS * 4];
+	__u8 door[PPING_DOOR_BUCKETS * sizeof(struct pping_door)];
 };
 
 static struct image before, after;

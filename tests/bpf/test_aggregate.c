@@ -345,7 +345,8 @@ static void packets_count_by_kind_without_icmp(void)
 	static const struct pping_config config = { .track_tcp = 1,
 						    .include_local = 1,
 						    LONG_PREFIXES,
-						    .no_events = 1,
+						    .no_rtt_events = 1,
+						    .no_flow_events = 1,
 						    .max_prefixes = 32 };
 
 	count_rows(&config);
@@ -804,7 +805,7 @@ static void crowd_counts_exactly(const struct pping_config *config)
 	reports_end();
 }
 
-#define CROWD .max_prefixes = 256, .no_events = 1
+#define CROWD .max_prefixes = 256, .no_rtt_events = 1, .no_flow_events = 1
 
 /* As on a host with up to four CPUs: each has a shard of its own. */
 static void nothing_lost_with_a_shard_a_cpu(void)
@@ -915,11 +916,18 @@ static void created_at_once(const struct pping_config *config, uint64_t timeout_
  * A datagram names a prefix and the next number's, of the same family. Room for more,
  * because each CPU takes a place before it knows that another has made the prefix.
  */
-static const struct pping_config roomy = { EVERYTHING, LONG_PREFIXES, .prefix_hint_mask = 255,
-					   .max_prefixes = 2 * CREATED + 100, .no_events = 1 };
-static const struct pping_config narrow = { EVERYTHING, LONG_PREFIXES, .prefix_hint_mask = 255,
+static const struct pping_config roomy = { EVERYTHING,
+					   LONG_PREFIXES,
+					   .prefix_hint_mask = 255,
+					   .max_prefixes = 2 * CREATED + 100,
+					   .no_rtt_events = 1,
+					   .no_flow_events = 1 };
+static const struct pping_config narrow = { EVERYTHING,
+					    LONG_PREFIXES,
+					    .prefix_hint_mask = 255,
 					    .max_prefixes = 100 + PPING_PREFIX_FIRST,
-					    .no_events = 1 };
+					    .no_rtt_events = 1,
+					    .no_flow_events = 1 };
 
 static void prefixes_created_at_once(void)
 {

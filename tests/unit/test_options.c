@@ -111,6 +111,18 @@ static const char *differences(const struct options *o)
 		{ "metrics_series", o->metrics_series, 100 },
 		{ "debug_cleanup", o->debug_cleanup, false },
 		{ "quiet", o->quiet, false },
+		{ "aggregate_ns", o->aggregate_ns, 0 },
+		{ "aggregate_bits4", o->aggregate_bits4, 24 },
+		{ "aggregate_bits6", o->aggregate_bits6, 48 },
+		{ "events", o->events, false },
+		{ "method", o->anonymity.method, ANONYMIZE_NONE },
+		{ "ports", o->anonymity.ports, PORTS_KEPT },
+		{ "v4_bits", o->anonymity.v4_bits, 24 },
+		{ "v6_bits", o->anonymity.v6_bits, 48 },
+		{ "relative_time", o->relative_time, false },
+		{ "no_rtt_events", o->no_rtt_events, false },
+		{ "no_flow_events", o->no_flow_events, false },
+		{ "fields", o->fields, 0 },
 		{ "exit_on_removal", o->exit_on_removal, false },
 	};
 
@@ -137,6 +149,8 @@ static const char *differences(const struct options *o)
 	}
 	if (o->write_path)
 		options_print__append(text, sizeof(text), " write_path=%s", o->write_path);
+	if (o->anonymity.key_path)
+		options_print__append(text, sizeof(text), " key_path=%s", o->anonymity.key_path);
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
 		if (fields[i].value != fields[i].usual)
 			options_print__append(text, sizeof(text), " %s=%llu", fields[i].name,
@@ -238,9 +252,60 @@ static const struct {
 	{ { DEFAULT_I, "--metrics", "[2001:db8::1]:9100", "--metrics", "1" },
 	  "metrics=[::ffff:127.0.0.1]:1" },
 	{ { DEFAULT_I, "--metrics", "1", "-a", "1", "--metrics-series", "0" },
-	  "metrics=[::ffff:127.0.0.1]:1 metrics_series=0" },
+	  "metrics=[::ffff:127.0.0.1]:1 metrics_series=0 aggregate_ns=1000000000 no_rtt_events=1 "
+	  "no_flow_events=1" },
 	{ { DEFAULT_I, "--metrics", "1", "-a", "1", "--metrics-series", "1000" },
-	  "metrics=[::ffff:127.0.0.1]:1 metrics_series=1000" },
+	  "metrics=[::ffff:127.0.0.1]:1 metrics_series=1000 aggregate_ns=1000000000 "
+	  "no_rtt_events=1 no_flow_events=1" },
+	{ { DEFAULT_I, "--relative-time" }, "relative_time=1" },
+	{ { DEFAULT_I, "--anonymize", "none" }, "" },
+	{ { DEFAULT_I, "--anonymize", "cryptopan" }, "method=1" },
+	{ { DEFAULT_I, "--anonymize=ipcrypt-pfx", "--anonymize-key=k" }, "key_path=k method=2" },
+	{ { DEFAULT_I, "--anonymize", "ipcrypt", "--anonymize-ports", "all" }, "method=3 ports=2" },
+	{ { DEFAULT_I, "--anonymize", "truncate", "--anonymize-ports", "ephemeral" },
+	  "method=4 ports=1" },
+	{ { DEFAULT_I, "--anonymize", "truncate:16,32" },
+	  "aggregate_bits4=16 aggregate_bits6=32 method=4 v4_bits=16 v6_bits=32" },
+	{ { DEFAULT_I, "--anonymize", "truncate:0,127" },
+	  "aggregate_bits4=0 method=4 v4_bits=0 v6_bits=127" },
+	{ { DEFAULT_I, "--anonymize", "truncate:31,0" },
+	  "aggregate_bits6=0 method=4 v4_bits=31 v6_bits=0" },
+	{ { DEFAULT_I, "--anonymize", "truncate:16,32", "--anonymize", "truncate" }, "method=4" },
+	{ { DEFAULT_I, "--anonymize", "remove" }, "aggregate_bits4=0 aggregate_bits6=0 method=5" },
+	{ { DEFAULT_I, "--anonymize", "none", "--anonymize-ports", "none" }, "" },
+	/* what JSON records have is written out where it is not the usual: without addresses, with ip_version */
+	{ { DEFAULT_I, "--anonymize", "remove", "-Fjsonl" },
+	  "format=2 aggregate_bits4=0 aggregate_bits6=0 method=5 fields=127221" },
+	{ { DEFAULT_I, "--anonymize", "ipcrypt", "-Fjson" }, "format=1 method=3 fields=258303" },
+	{ { DEFAULT_I, "--anonymize", "cryptopan", "-Fjson" }, "format=1 method=1" },
+	{ { DEFAULT_I, "-Fjsonl", "--fields", "rtt" }, "format=2 no_flow_events=1 fields=64" },
+	{ { DEFAULT_I, "-Fjson", "--fields=src_ip,timestamp,rtt,rtt" },
+	  "format=1 no_flow_events=1 fields=67" },
+	{ { DEFAULT_I, "-Fjsonl", "--fields", "rtt", "--fields", "min_rtt" },
+	  "format=2 no_flow_events=1 fields=128" },
+	{ { DEFAULT_I, "-Fjsonl", "--fields", "rtt,sent_bytes" },
+	  "format=2 counters=1 no_flow_events=1 fields=576" },
+	{ { DEFAULT_I, "-Fjsonl", "--counters", "--fields", "rtt,sent_bytes" },
+	  "format=2 counters=1 no_flow_events=1 fields=576" },
+	{ { DEFAULT_I, "-Fjsonl", "--fields", "reason" }, "format=2 no_rtt_events=1 fields=16384" },
+	{ { DEFAULT_I, "-a5", "--anonymize", "ipcrypt-pfx", "-4", "32", "-6", "64" },
+	  "aggregate_ns=5000000000 aggregate_bits4=32 aggregate_bits6=64 method=2 no_rtt_events=1 "
+	  "no_flow_events=1" },
+	{ { DEFAULT_I, "-a5", "--anonymize", "truncate:16,32", "-4", "30" },
+	  "aggregate_ns=5000000000 aggregate_bits4=16 aggregate_bits6=32 method=4 v4_bits=16 "
+	  "v6_bits=32 no_rtt_events=1 no_flow_events=1" },
+	{ { DEFAULT_I, "-a5", "--anonymize", "remove", "--events" },
+	  "aggregate_ns=5000000000 aggregate_bits4=0 aggregate_bits6=0 events=1 method=5" },
+	{ { DEFAULT_I, "-Fjsonl", "--fields", "+sent_bytes" },
+	  "format=2 counters=1 fields=127743" },
+	{ { DEFAULT_I, "-Fjsonl", "--counters", "--fields", "+ip_version" },
+	  "format=2 counters=1 fields=262143" },
+	{ { DEFAULT_I, "-Fjsonl", "--fields", "+flow_id", "--anonymize", "remove" },
+	  "format=2 aggregate_bits4=0 aggregate_bits6=0 method=5 fields=389365" },
+	{ { DEFAULT_I, "-Fjsonl", "--fields", "+flow_id,src_scope,dest_scope" },
+	  "format=2 fields=1962239" },
+	{ { DEFAULT_I, "-Fjsonl", "--fields", "src_ip", "--anonymize", "ipcrypt" },
+	  "format=2 method=3 fields=2" },
 };
 
 static void good(void)
@@ -392,6 +457,49 @@ static const struct {
 	{ { DEFAULT_I, "-x", "fast" }, { "--xdp-mode: ", "unspecified, native or generic\n" } },
 	{ { DEFAULT_I, "-w", "" }, { "--write: \"\" is empty; give the name of a file" } },
 
+	{ { DEFAULT_I, "--anonymize", "md5" },
+	  { "--anonymize: \"md5\" is not known; give none, cryptopan, ipcrypt-pfx, ipcrypt, "
+	    "trun" } },
+	{ { DEFAULT_I, "--anonymize" }, { "--anonymize needs an argument" } },
+	{ { DEFAULT_I, "--anonymize", "truncate:" }, { "\"truncate:\" has no lengths from 0,0" } },
+	{ { DEFAULT_I, "--anonymize", "truncate:24" }, { "has no lengths", "truncate:24,48" } },
+	{ { DEFAULT_I, "--anonymize", "truncate:32,48" }, { "from 0,0 to 31,127" } },
+	{ { DEFAULT_I, "--anonymize", "truncate:24,128" }, { "from 0,0 to 31,127" } },
+	{ { DEFAULT_I, "--anonymize", "truncate:24,48,1" }, { "has no lengths" } },
+	{ { DEFAULT_I, "--anonymize", "truncate:a,48" }, { "has no lengths" } },
+	{ { DEFAULT_I, "--anonymize", "truncate:,48" }, { "has no lengths" } },
+	{ { DEFAULT_I, "--anonymize", "truncate:-1,48" }, { "has no lengths" } },
+	{ { DEFAULT_I, "--anonymize", "truncate:0000000000000024,48" }, { "has no lengths" } },
+	{ { DEFAULT_I, "--anonymize", "remove:24,48" }, { "is not known" } },
+	{ { DEFAULT_I, "--anonymize", "remove", "--anonymize-ports", "some" },
+	  { "--anonymize-ports: \"some\" is not known; give none, ephemeral or all\n" } },
+	{ { DEFAULT_I, "--anonymize-ports", "all" },
+	  { "--anonymize-ports needs --anonymize MET" } },
+	{ { DEFAULT_I, "--anonymize-key", "k" }, { "--anonymize-key needs --anonymize METHOD" } },
+	{ { DEFAULT_I, "--anonymize-key", "" }, { "--anonymize-key: \"\" is empty" } },
+	{ { DEFAULT_I, "--anonymize", "truncate", "--anonymize-key", "k" },
+	  { "--anonymize-key conflicts with --anonymize truncate, which has no key" } },
+	{ { DEFAULT_I, "--anonymize", "remove", "--anonymize-key", "k" },
+	  { "--anonymize-key conflicts with --anonymize remove" } },
+	{ { DEFAULT_I, "-Fjsonl", "--anonymize", "remove", "--fields", "rtt,src_ip" },
+	  { "--fields src_ip and dest_ip conflict with --anonymize remove" } },
+	{ { DEFAULT_I, "--fields", "rtt" },
+	  { "--fields conflicts with --format standard; add -F jsonl or -F json" } },
+	{ { DEFAULT_I, "-Fppviz", "--fields", "+flow_id" },
+	  { "--fields conflicts with --format ppviz" } },
+	{ { DEFAULT_I, "-Fjsonl", "--fields", "rtt,src_ipx" },
+	  { "--fields: \"src_ipx\" is no field; give some of timestamp, src_ip, ",
+	    ", dest_scope\n" } },
+	{ { DEFAULT_I, "-Fjsonl", "--fields", "src_i" }, { "\"src_i\" is no field" } },
+	{ { DEFAULT_I, "-Fjsonl", "--fields", "RTT" }, { "\"RTT\" is no field" } },
+	{ { DEFAULT_I, "-Fjsonl", "--fields", "" }, { "\"\" is no field" } },
+	{ { DEFAULT_I, "-Fjsonl", "--fields", "+" }, { "\"\" is no field" } },
+	{ { DEFAULT_I, "-Fjsonl", "--fields", "rtt," }, { "\"\" is no field" } },
+	{ { DEFAULT_I, "-Fjsonl", "--fields", "rtt, min_rtt" }, { "\" min_rtt\" is no field" } },
+	{ { DEFAULT_I, "-Fjsonl", "--fields", "rtt,+flow_id" }, { "\"+flow_id\" is no field" } },
+	{ { DEFAULT_I, "-Fjsonl", "--counters", "--fields", "rtt" },
+	  { "--counters conflicts with --fields, which names none" } },
+
 	{ { DEFAULT_I, "-x", "native" }, { "--xdp-mode conflicts", "add -I xdp" } },
 	{ { DEFAULT_I, "-I", "tc", "-x", "generic" }, { "--xdp-mode conflicts", "add -I xdp" } },
 	{ { DEFAULT_I, "--counters" }, { "--counters conflicts with --format standard" } },
@@ -515,6 +623,19 @@ static void prints_whatever_else(void)
 		CHECK_STR(o->err, "");
 		CHECK_STR(o->out, alone);
 	}
+}
+
+/* Whatever else is on the line, as --help. */
+static void fields_help(void)
+{
+	struct outcome *o = PARSE("-r", "nan", "--fields", "help", "--format", "ppviz");
+
+	CHECK_INT(o->verdict, OPTIONS_DONE);
+	CHECK_STR(o->err, "");
+	CHECK(strstr(o->out, "\n  timestamp        RTT flow loss  ns since 1970"));
+	CHECK(strstr(o->out, "\n+ flow_id          RTT flow       "));
+	for (const char *line = o->out; *line; line += strcspn(line, "\n") + 1)
+		CHECK(strcspn(line, "\n") <= 90);
 }
 
 static void first_print_wins(void)
@@ -729,6 +850,10 @@ static const struct {
 	{ "pping -t s", "smoothed " },
 	{ "pping --rtt-type ''", "min smoothed " },
 	{ "pping -r ''", "" },
+	{ "pping --anonymize ip", "ipcrypt-pfx ipcrypt " },
+	{ "pping --fields mi", "min_rtt " },
+	{ "pping --fields rtt,src_p", "rtt,src_port " },
+	{ "pping --fields rtt,nothing,fl", "rtt,nothing,flow_event rtt,nothing,flow_id " },
 	{ "pping --max-flows -", "" },
 	{ "pping -F json --rate", "--rate-limit " },
 	{ "pping -w /dev/nul", "/dev/null " },
@@ -821,6 +946,7 @@ int main(void)
 	RUN(called_again);
 	RUN(posixly_correct);
 	RUN(prints_whatever_else);
+	RUN(fields_help);
 	RUN(first_print_wins);
 	RUN(version);
 	RUN(help);
