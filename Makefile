@@ -70,6 +70,7 @@ BPFTESTS := $(patsubst tests/bpf/%.c,$(BUILD)/bpf/%,$(wildcard tests/bpf/test_*.
 MAKE_CAPTURES := $(BUILD)/captures/make_captures
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 30
+FUZZ_PARTS = src/prefix_table.c src/aggregate.c
 BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
 
 all: pping docs/pping.8 $(BUILD)/pping.bash
@@ -141,10 +142,10 @@ $(MAKE_CAPTURES): tests/captures/make_captures.c | $(BUILD)/captures
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(WARN) -MMD -MP -MF $@.d $< -o $@
 
 # The fuzzers contain the engine's host: clang's sanitizers see all of it.
-$(BUILD)/fuzz/%: tests/fuzz/%.c | $(BUILD)/fuzz
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_PARTS) | $(BUILD)/fuzz
 	$(say) FUZZ $@
 	$(Q)$(CLANG) $(CPPFLAGS) -O1 -g $(WARN) -fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=undefined -MMD -MP -MF $@.d $< -lpcap -o $@
+		-fno-sanitize-recover=undefined -MMD -MP -MF $@.d $< $(FUZZ_PARTS) -lpcap -o $@
 
 unit-tests: $(UNIT)
 bpf-tests: $(BPFTESTS)

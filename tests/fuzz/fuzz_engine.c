@@ -177,6 +177,32 @@ static void check_end(struct engine_host *e, uint64_t packets)
 	check_table(&e->flows);
 }
 
+static int on_row(void *ctx, const struct aggregate_row *row)
+{
+	uint64_t *rtts = ctx;
+
+	check(!row->count || (row->min <= row->median && row->median <= row->p95 &&
+			      row->p95 <= row->p99 && row->p99 <= row->max));
+	check(!row->count || (row->min <= row->mean && row->mean <= row->max));
+	if (row->subject != AGGREGATE_ICMP)
+		*rtts += row->count;
+	return 0;
+}
+
+/* Each RTT is in one row of the report. */
+static void check_aggregates(struct engine_host *e)
+{
+	struct aggregate_settings set = { .bits4 = 32, .bits6 = 64 };
+	struct aggregate *aggregate;
+	uint64_t rtts = 0;
+
+	engine_host__prefixes(e, &set.tables);
+	check(!aggregate__new(&aggregate, &set));
+	check(!aggregate__report(aggregate, 1, on_row, &rtts));
+	check(rtts == engine_host__counters(e)->n[PPING_COUNT_RTTS_AGGREGATED]);
+	aggregate__free(aggregate);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct engine_host_settings set = { .event = on_event };
@@ -192,6 +218,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	set.config.rate_limit_ns = data[1] * 1000000ULL;
 	set.config.rtt_rate = data[0] & 8 ? data[1] << 12 : 0;
 	set.config.pressure_limit = data[0] >> 4 & 3;
+	set.config.aggregate = data[0] >> 6 & 1;
+	set.config.aggregate_reverse = data[0] >> 7;
+	set.config.max_prefixes = PPING_PREFIX_FIRST + 1 + data[2] / 32;
+	set.config.prefix_mask4 = set.config.prefix_mask6[0] = set.config.prefix_mask6[1] = ~0U;
 	set.max_flows = 1 + data[2] % 32;
 	memset(&t, 0, sizeof(t));
 	t.now = BEGIN;
@@ -199,6 +229,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (data += 3, size -= 3; size >= RECORD; data += RECORD, size -= RECORD, packets++)
 		feed(e, data);
 	check_end(e, packets);
+	if (set.config.aggregate)
+		check_aggregates(e);
 	engine_host__free(e);
 	return 0;
 }

@@ -48,7 +48,8 @@ exact() {
     [ $((RTTS + EVENTS)) = "$handed" ]
     [ "$LOST" = "$lost" ]
     # the first pair of each pour may find its identifiers shown
-    [ "$matched" -le "$POURED" ] && [ "$matched" -ge $((POURED - 3)) ]
+    [ "$matched" -le "$POURED" ] || return 1
+    [ "$matched" -ge $((POURED - 3)) ] || return 1
     "$PYTHON" -c 'import json, sys
 last = 0
 for line in open(sys.argv[1]):

@@ -60,7 +60,8 @@ print((closed - last) // 10**9)
 END
     )
     echo "closed $seconds s after the last reply"
-    [ "$seconds" -ge 29 ] && [ "$seconds" -le 34 ]
+    [ "$seconds" -ge 29 ] || return 1
+    [ "$seconds" -le 34 ] || return 1
 }
 
 lab_up --delay 20000 || exit 1

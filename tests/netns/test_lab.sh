@@ -56,11 +56,14 @@ lossy() {
     lab_stop "$LAB_DELAY_PID"
     cat "$LAB_TMP/ping" "$LAB_TMP/delay"
     lost=$(carried lost) reordered=$(carried reordered)
-    [ "$lost" -gt 45 ] && [ "$lost" -lt 120 ]
-    [ "$reordered" -gt 90 ] && [ "$reordered" -lt 210 ]
+    [ "$lost" -gt 45 ] || return 1
+    [ "$lost" -lt 120 ] || return 1
+    [ "$reordered" -gt 90 ] || return 1
+    [ "$reordered" -lt 210 ] || return 1
     received=$(sed -n 's/.* \([0-9]*\) received.*/\1/p' "$LAB_TMP/ping")
     # a few packets of neighbour discovery and the lab's own trial pings are among them
-    [ $((received + lost)) -ge 390 ] && [ $((received + lost)) -le 410 ]
+    [ $((received + lost)) -ge 390 ] || return 1
+    [ $((received + lost)) -le 410 ] || return 1
 }
 
 # What the load must give is what a capture shows: a TSval for each block.
@@ -72,7 +75,8 @@ load() {
     capture_stop
     found=$(referee samples --pcap "$LAB_TMP/load.pcap" | grep -c '"certain": true')
     echo "$IPERF_BLOCKS blocks, $found samples"
-    [ "$IPERF_BLOCKS" -ge 11400 ] && [ "$found" -ge $((IPERF_BLOCKS * 9 / 10)) ]
+    [ "$IPERF_BLOCKS" -ge 11400 ] || return 1
+    [ "$found" -ge $((IPERF_BLOCKS * 9 / 10)) ] || return 1
 }
 
 # Nothing is left of a lab that was killed, once another one begins.

@@ -54,7 +54,8 @@ help_anywhere() {
     for word in --help -h --version -V; do
         (cd / && setpriv --reuid 65534 --regid 65534 --clear-groups --bounding-set=-all \
             --inh-caps=-all "$LAB_TMP/anybodys" "$word" >"$OUT" 2>"$OUT.err")
-        [ -s "$OUT" ] && [ ! -s "$OUT.err" ]
+        [ -s "$OUT" ] || fail "$word prints nothing"
+        [ ! -s "$OUT.err" ] || fail "$word says: $(cat "$OUT.err")"
     done
     (cd / && "$LAB_TMP/anybodys" --help) | grep -q -- --rate-limit
 }

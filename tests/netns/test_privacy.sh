@@ -4,7 +4,7 @@
 # whatever form; without it all of them are, so the search would have found them.
 # shellcheck source=tests/netns/lab.sh
 . "$(dirname "$0")/lab.sh"
-lab_begin tcpdump
+lab_begin tcpdump curl
 
 METHODS="none cryptopan ipcrypt-pfx ipcrypt truncate remove"
 FORMATS="standard json jsonl ppviz"
@@ -45,13 +45,14 @@ start() {
 
 # All methods at once see the same traffic: lines, and JSON into a file, with whatever else prints.
 live() {
-    local method dir=$LAB_TMP/live pid PIDS=()
+    local method dir=$LAB_TMP/live pid port=9200 PIDS=()
     mkdir "$dir"
     for method in $METHODS; do
         start "$dir/$method.standard" --anonymize "$method" --debug-cleanup
         start "$dir/$method.out" --anonymize "$method" -F jsonl --counters \
             --fields +flow_id,src_scope,dest_scope -w "$dir/$method.jsonl"
-        start "$dir/$method.aggregates" --anonymize "$method" -F jsonl -a 1 -4 32 -6 64
+        start "$dir/$method.aggregates" --anonymize "$method" -F jsonl -a 1 -4 32 -6 64 \
+            --metrics $((++port))
     done
     wait_attached r r0 $((2 * ${#PIDS[@]}))
     capture_start r r0 "$PCAP"
@@ -61,6 +62,13 @@ live() {
         kill -HUP "$pid"
     done
     capture_stop
+    port=9200
+    for method in $METHODS; do
+        lab_in r curl -sS -m 5 "http://127.0.0.1:$((++port))/metrics" >"$dir/$method.metrics"
+        grep -q '^pping_prefix_rtt_seconds_count' "$dir/$method.metrics"
+        privacy scan "$(expected "$method")" "$CLIENT4,$SERVER4" "$dir/$method.metrics"
+        networks "$method" "$dir/$method.metrics"
+    done
     # all at once: none shall see more than the others
     kill -INT "${PIDS[@]}"
     for pid in "${PIDS[@]}"; do
@@ -161,7 +169,8 @@ refused() {
     "$PPING" --read "$PCAP" -w "$LAB_TMP/refused" "${@:3}" >"$LAB_TMP/out" 2>"$LAB_TMP/err" || status=$?
     cat "$LAB_TMP/err"
     [ "$status" = "$1" ] || fail "status $status, not $1: ${*:3}"
-    [ ! -s "$LAB_TMP/out" ] && [ "$(wc -l <"$LAB_TMP/err")" = 1 ]
+    [ ! -s "$LAB_TMP/out" ] || return 1
+    [ "$(wc -l <"$LAB_TMP/err")" = 1 ] || return 1
     grep -q -- "$2" "$LAB_TMP/err"
     [ ! -e "$LAB_TMP/refused" ] || fail "left a file"
 }
