@@ -107,16 +107,19 @@ class Run:
     def traffic(now):
         lasted = {role: after["t"] - before["t"] for role, (before, after) in now.items()}
         sink, gen = now["sink"], now["gen"]
+        # A sink whose packets its kernel doesn't see (DPDK): what the router sends to it and gets from it.
+        link, up, down = (sink, "rx", "tx") if sink[1]["if"] else (now["router"], "tx", "rx")
+        time = link[1]["t"] - link[0]["t"]
 
         def payload(side):
-            octets, packets = rate(*sink, "if", f"{side}_bytes"), rate(*sink, "if", f"{side}_packets")
-            return max(0.0, octets - HEADERS * packets) * 8 / 1e6 / lasted["sink"]
+            octets, packets = rate(*link, "if", f"{side}_bytes"), rate(*link, "if", f"{side}_packets")
+            return max(0.0, octets - HEADERS * packets) * 8 / 1e6 / time
 
         return {
-            "up_mbps": rounded(payload("rx"), 1),
-            "down_mbps": rounded(payload("tx"), 1),
-            "sink_rx_pps": rounded(rate(*sink, "if", "rx_packets") / lasted["sink"], 0),
-            "sink_tx_pps": rounded(rate(*sink, "if", "tx_packets") / lasted["sink"], 0),
+            "up_mbps": rounded(payload(up), 1),
+            "down_mbps": rounded(payload(down), 1),
+            "sink_rx_pps": rounded(rate(*link, "if", f"{up}_packets") / time, 0),
+            "sink_tx_pps": rounded(rate(*link, "if", f"{down}_packets") / time, 0),
             "gen_tx_pps": rounded(rate(*gen, "if", "tx_packets") / lasted["gen"], 0),
             "retransmitted": int(rate(*gen, "tcp", "RetransSegs") + rate(*sink, "tcp", "RetransSegs")),
             "connections": rounded((rate(*gen, "tcp", "ActiveOpens") - rate(*gen, "tcp", "AttemptFails"))

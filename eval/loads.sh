@@ -13,7 +13,8 @@
 #   capture      the user's capture (--capture), as fast as it goes, over and over
 #
 # and the user's own, --load NAME=COMMAND (on the generator) with --load-sink NAME=COMMAND (on the
-# sink, before it); $SINK, $GENERATOR, $IFACE, $SECONDS_OF_LOAD and $SEED are set.
+# sink, before it); $SINK, $GENERATOR, $IFACE, $SECONDS_OF_LOAD and $SEED are set, on the generator $MAC
+# and $GATEWAY_MAC as well, the Ethernet addresses from and to the first link.
 
 # iperf3 takes 128 streams a process at most, and is one thread.
 FLOWS_PER_IPERF=125
@@ -150,7 +151,12 @@ replay_start() {
 }
 
 custom_start() {
-    local vars=(env "SINK=$SINK_ADDRESS" "GENERATOR=$GEN_ADDRESS" "SECONDS_OF_LOAD=$2" "SEED=$SEED")
+    local vars=(env "SINK=$SINK_ADDRESS" "GENERATOR=$GEN_ADDRESS" "SECONDS_OF_LOAD=$2" "SEED=$SEED") mac
+    if [ "$GEN_IF" != - ]; then
+        on gen ping -q -c 1 -W 2 "$SINK_ADDRESS" >/dev/null </dev/null || true
+        mapfile -t mac < <(first_link)
+        vars+=("MAC=${mac[0]:-}" "GATEWAY_MAC=${mac[1]:-}")
+    fi
     if [ -n "${LOAD_SINK[$1]:-}" ]; then
         started sink server $(($2 + 30)) "${vars[@]}" "IFACE=$SINK_IF" bash -c "${LOAD_SINK[$1]}" || return
         sleep 0.5

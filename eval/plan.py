@@ -19,7 +19,7 @@ def main():
         kind, load, repeats, *monitors = words
         for _ in range(int(repeats)):
             repeat = done[kind, load] = done.get((kind, load), 0) + 1
-            block = [(kind, load, repeat, monitor) for monitor in monitors]
+            block = [(kind, load, repeat, monitor) for monitor in dict.fromkeys(monitors)]
             rng.shuffle(block)
             rounds.setdefault((kind == "accuracy", repeat), []).append(block)
     number = 0

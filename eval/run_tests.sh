@@ -130,8 +130,9 @@ plan_spec() {
     local load monitors=$MONITORS more=${!MONITOR_COMMAND[*]}
     if [ -n "$ACCURACY" ]; then
         echo "accuracy paced-50 ${REPEATS:-3} ${monitors:-tc-r0 xdp-r0} $more"
-    elif [ -n "$LOADS$monitors" ]; then
-        for load in ${LOADS:-bulk-10 bulk-500} "${!LOAD_COMMAND[@]}"; do
+    elif [ -n "$LOADS_GIVEN$monitors" ]; then
+        [ -n "$LOADS_GIVEN" ] || LOADS="bulk-10 bulk-500"
+        for load in $LOADS "${!LOAD_COMMAND[@]}"; do
             echo "compare $load ${REPEATS:-5} ${monitors:-none tc-r100 tc-r0} $more"
         done
     else
@@ -144,7 +145,7 @@ plan_spec() {
 
 # --- options ----------------------------------------------------------------------------
 
-PROFILE=full OUTPUT='' HOSTS='' PPING='' LOADS='' MONITORS='' CAPTURE='' REPEATS='' SEED=1
+PROFILE=full OUTPUT='' HOSTS='' PPING='' LOADS='' LOADS_GIVEN='' MONITORS='' CAPTURE='' REPEATS='' SEED=1
 DELAY=0 RATE=0 ACCURACY='' LIST='' KEEP_RAW='' REPORT=yes SECONDS_GIVEN='' WARM_UP_GIVEN=''
 SSH="ssh -o BatchMode=yes -o ConnectTimeout=10 -o ControlMaster=auto -o ControlPersist=60
     -o ControlPath=/tmp/ppeval-ssh-%C"
@@ -194,7 +195,7 @@ while [ $# -gt 0 ]; do
         ;;
     --ssh) SSH=$value ;;
     --pping) PPING=$value ;;
-    --loads) LOADS=$value ;;
+    --loads) LOADS=$value LOADS_GIVEN=yes ;;
     --monitors) MONITORS=$value ;;
     --monitor)
         named --monitor "$value"
@@ -244,6 +245,7 @@ make_plan() {
     "profile_$PROFILE" >/dev/null # sets the times
     SECONDS_OF_RUN=${SECONDS_GIVEN:-$SECONDS_OF_RUN} WARM_UP=${WARM_UP_GIVEN:-$WARM_UP}
     SPEC=$(plan_spec) || exit
+    [ -n "$SPEC" ] || usage_error "--loads names none"
     while read -r kind load rest; do
         is_load "$load" || usage_error "no such load: '$load' (see eval/loads.sh)"
         for name in ${rest#* }; do
