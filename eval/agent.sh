@@ -27,8 +27,8 @@ born() {
 
 # pid and birth of DIR/NAME, if it still runs
 running() {
-    local pid birth sid
-    [ -e "$1/$2.pid" ] && read -r pid birth sid <"$1/$2.pid" && [ "$(born "$pid")" = "$birth" ] &&
+    local pid birth
+    [ -e "$1/$2.pid" ] && read -r pid birth _ <"$1/$2.pid" && [ "$(born "$pid")" = "$birth" ] &&
         echo "$pid"
 }
 

@@ -206,6 +206,9 @@ class Run:
             rows = [row["program"]["pids"] for row in self.rows["router"]]
             if min(rows) == 0:
                 self.status = "the monitor died" + (f" with {self.args.ended}" if self.args.ended else "")
+        dropped = re.search(r"(\d+) packets dropped by kernel", read_text(f"{self.args.raw}/capture.err"))
+        if self.status == "ok" and dropped and int(dropped[1]):
+            self.status = f"the capture lost {dropped[1]} packets"
         if self.status == "ok" and not any(row["sink_rx_pps"] for row in seconds):
             self.status = "no traffic"
 
@@ -245,7 +248,7 @@ class Run:
         kind = self.args.load.split("-")[0]
         if kind == "short":
             return out.get("connections", 0), "connections/s"
-        if kind in ("replay", "capture"):
+        if kind in ("replay", "samples", "capture"):
             return rounded(out.get("sink_rx_pps", 0) / 1e3), "kpackets/s"
         return rounded(out.get("up_mbps", 0) + out.get("down_mbps", 0)), "Mbit/s"
 

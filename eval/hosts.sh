@@ -117,11 +117,15 @@ local_down() {
 
 # --- three machines ---------------------------------------------------------------------
 
+# Quoted for any shell that the other host may have.
 remote_on() {
-    local dest=${HOST_DEST[$1]}
+    local dest=${HOST_DEST[$1]} word words=''
     shift
+    for word; do
+        words+="'${word//\'/\'\\\'\'}' "
+    done
     # shellcheck disable=SC2086 # an ssh command may have options
-    $SSH "$dest" "$(printf '%q ' "$@")"
+    $SSH "$dest" "$words"
 }
 
 # The host file: "ROLE SSH-DESTINATION INTERFACE ADDRESS" a line, the router's address "-"; the
@@ -146,20 +150,21 @@ remote_read() {
 
 # The scripts go into a fresh directory of each host; what a killed run left there is ended.
 remote_up() {
-    local role
+    local role dir
     for role in gen router sink; do
         # shellcheck disable=SC2016 # for the other host
-        HOST_STATE[$role]=$(remote_on "$role" bash -c '
+        dir=$(remote_on "$role" bash -c '
             umask 077
             base=/dev/shm
             [ -w $base ] || base=/tmp
             for dir in $base/ppeval."$1".*; do
                 [ ! -e "$dir/agent.sh" ] || bash "$dir/agent.sh" bye "$dir"
             done
-            mktemp -d $base/ppeval."$1".XXXXXX' - "$role" </dev/null) || die "ssh ${HOST_DEST[$role]} failed"
-        HOST_HOME[$role]=${HOST_STATE[$role]}
+            mktemp -d $base/ppeval."$1".XXXXXX' - "$role" </dev/null) && [ -n "$dir" ] ||
+            die "cannot make a directory on ${HOST_DEST[$role]}"
+        HOST_STATE[$role]=$dir HOST_HOME[$role]=$dir
         tar -C "$EVAL_DIR" -cf - agent.sh sample.py empty_hook.py requests.c |
-            remote_on "$role" tar -C "${HOST_HOME[$role]}" -xf - || die "cannot copy to ${HOST_DEST[$role]}"
+            remote_on "$role" tar -C "$dir" -xf - || die "cannot copy to ${HOST_DEST[$role]}"
         HOST_CLOCK[$role]=$(clock_of "$role")
     done
     [ "$GEN_IF" = - ] || remote_on gen ping -q -c 2 -W 2 "$SINK_ADDRESS" >/dev/null </dev/null ||
@@ -169,8 +174,8 @@ remote_up() {
 remote_down() {
     local role
     for role in "${!HOST_STATE[@]}"; do
-        remote_on "$role" bash "${HOST_HOME[$role]}/agent.sh" bye "${HOST_STATE[$role]}"
-    done </dev/null 2>/dev/null
+        remote_on "$role" bash "${HOST_HOME[$role]}/agent.sh" bye "${HOST_STATE[$role]}" </dev/null 2>/dev/null
+    done
     return 0
 }
 
@@ -212,7 +217,7 @@ fetch() {
     else
         local name
         for name; do
-            mv "${HOST_STATE[$role]}/$name" "$dir/" || return
+            mv "${HOST_STATE[$role]}/$name" "$dir/"
         done
     fi
 }

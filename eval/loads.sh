@@ -9,6 +9,7 @@
 #   paced-N      N flows of 10 Mbit/s each, so that every monitor has the same work
 #   short-N      a connection per request, N at a time (requests.c)
 #   replay-N     N thousand packets a second of a made capture (tcpreplay; make_capture.py)
+#   samples-N    the same with a sample in every data packet: N/2 thousand RTTs a second
 #   replay-max   the same capture as fast as it goes, over and over
 #   capture      the user's capture (--capture), as fast as it goes, over and over
 #
@@ -34,7 +35,7 @@ is_load() {
         [[ ${1#*-} =~ ^[0-9]{1,4}$ ]]
         ;;
     replay-max) ;;
-    replay-[1-9]*) [[ ${1#*-} =~ ^[0-9]{1,4}$ ]] ;;
+    replay-[1-9]* | samples-[1-9]*) [[ ${1#*-} =~ ^[0-9]{1,4}$ ]] ;;
     capture) [ -n "$CAPTURE" ] ;;
     *) [ -n "${LOAD_COMMAND[$1]:-}" ] ;;
     esac
@@ -44,7 +45,16 @@ load_tools() {
     case $1 in
     bulk-* | download-* | both-* | paced-*) echo gen:iperf3:iperf3 sink:iperf3:iperf3 ;;
     short-*) echo gen:cc:gcc sink:cc:gcc ;;
-    replay-* | capture) echo gen:tcpreplay:tcpreplay ;;
+    replay-* | samples-* | capture) echo gen:tcpreplay:tcpreplay ;;
+    esac
+}
+
+# load_prepare NAME SECONDS: what takes its time and is done once
+load_prepare() {
+    [ -z "${LOAD_COMMAND[$1]:-}" ] || return 0
+    case $1 in
+    short-*) agent sink build "${HOST_HOME[sink]}/requests.c" && agent gen build "${HOST_HOME[gen]}/requests.c" ;;
+    replay-* | samples-* | capture) replay_prepare "$1" "$2" ;;
     esac
 }
 
@@ -62,8 +72,8 @@ load_start() {
     both-*) iperf_start "$count" "$2" --bidir ;;
     paced-*) iperf_start "$count" "$2" -b "${PACED_MBIT}M" -l "$PACED_BLOCK" ;;
     short-*) requests_start "$count" "$2" ;;
-    replay-max) replay_start "$2" made --topspeed --loop=0 ;;
-    replay-*) replay_start "$2" "made-$count" --pps="${count}000" ;;
+    replay-max) replay_start "$2" replay-max --topspeed --loop=0 ;;
+    replay-* | samples-*) replay_start "$2" "$1" --pps="${count}000" ;;
     capture) replay_start "$2" capture --topspeed --loop=0 ;;
     esac
 }
@@ -112,7 +122,6 @@ iperf_start() {
 }
 
 requests_start() {
-    agent sink build "${HOST_HOME[sink]}/requests.c" && agent gen build "${HOST_HOME[gen]}/requests.c" || return
     started sink server $(($2 + 30)) "${HOST_STATE[sink]}/requests" server &&
         agent sink listening 10 8000 8015 &&
         started gen client $(($2 + 30)) "${HOST_STATE[gen]}/requests" client "$SINK_ADDRESS" "$1" "$REPLY_BYTES"
@@ -120,34 +129,39 @@ requests_start() {
 
 # The Ethernet addresses of the first link: the generator's own, and who it sends to.
 first_link() {
-    on gen cat "/sys/class/net/$GEN_IF/address" </dev/null
+    on gen ip -o link show dev "$GEN_IF" </dev/null | sed -n 's|.* link/ether \([^ ]*\).*|\1|p'
     # shellcheck disable=SC2016 # for the other host
     on gen bash -c '
         gateway=$(ip -o route get "$1" | sed -n "s/.* via \([^ ]*\).*/\1/p")
         ip neigh show "${gateway:-$1}" | sed -n "s/.* lladdr \([^ ]*\).*/\1/p" | head -1' - "$SINK_ADDRESS" </dev/null
 }
 
-# replay_start SECONDS WHICH OPTION...: the capture is made once
+# replay_prepare WHICH SECONDS: make the capture, once
+replay_prepare() {
+    local which=$1 seconds=$2 packets=400000 percent=$REPLAY_PERCENT mac
+    [ ! -e "$WORK/$which.ready" ] || return 0
+    on gen ping -q -c 1 -W 2 "$SINK_ADDRESS" >/dev/null </dev/null || return
+    mapfile -t mac < <(first_link)
+    [ -n "${mac[1]:-}" ] || return
+    case $which in
+    capture) /usr/bin/python3 "$EVAL_DIR/make_capture.py" readdress "$CAPTURE" "$WORK/$which.pcap" --mac "${mac[@]}" ;;
+    *)
+        # paced, it is played once: enough of it
+        [ "$which" = replay-max ] || packets=$((${which#*-} * 1000 * (seconds + 3)))
+        [[ $which != samples-* ]] || percent=100
+        /usr/bin/python3 "$EVAL_DIR/make_capture.py" make "$WORK/$which.pcap" --mac "${mac[@]}" --seed "$SEED" \
+            --flows $REPLAY_FLOWS --packets "$packets" --rtts "$percent"
+        ;;
+    esac >"$WORK/$which.ready.new" || return
+    ! if_remote || remote_on gen tee "${HOST_STATE[gen]}/$which.pcap" <"$WORK/$which.pcap" >/dev/null || return
+    mv "$WORK/$which.ready.new" "$WORK/$which.ready"
+}
+
+# replay_start SECONDS WHICH OPTION...
 replay_start() {
-    local seconds=$1 which=$2 file=${HOST_STATE[gen]}/$2.pcap packets=400000 mac
+    local seconds=$1 which=$2
     shift 2
-    if [ ! -e "$WORK/$which.ready" ]; then
-        on gen ping -q -c 1 -W 2 "$SINK_ADDRESS" >/dev/null </dev/null || return
-        mapfile -t mac < <(first_link)
-        [ -n "${mac[1]:-}" ] || return
-        case $which in
-        capture) python3 "$EVAL_DIR/make_capture.py" readdress "$CAPTURE" "$WORK/$which.pcap" --mac "${mac[@]}" ;;
-        *)
-            # paced, it is played once: enough of it
-            [ "$which" = made ] || packets=$((${which#made-} * 1000 * (seconds + 3)))
-            python3 "$EVAL_DIR/make_capture.py" make "$WORK/$which.pcap" --mac "${mac[@]}" --seed "$SEED" \
-                --flows $REPLAY_FLOWS --packets "$packets" --rtts $REPLAY_PERCENT
-            ;;
-        esac >"$WORK/$which.ready.new" || return
-        ! if_remote || remote_on gen tee "$file" <"$WORK/$which.pcap" >/dev/null || return
-        mv "$WORK/$which.ready.new" "$WORK/$which.ready"
-    fi
-    started gen client $((seconds + 30)) tcpreplay -q -K -i "$GEN_IF" "$@" "$file"
+    started gen client $((seconds + 30)) tcpreplay -q -K -i "$GEN_IF" "$@" "${HOST_STATE[gen]}/$which.pcap"
 }
 
 custom_start() {

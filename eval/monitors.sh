@@ -27,7 +27,7 @@ is_monitor() {
 monitor_tools() {
     case $1 in
     none) ;;
-    *) [ -n "${MONITOR_COMMAND[$1]:-}" ] || echo python3:python3 ;;
+    *) [ -n "${MONITOR_COMMAND[$1]:-}" ] || echo /usr/bin/python3:python3 ;;
     esac
 }
 
@@ -48,7 +48,7 @@ monitor_start() {
     case $name in
     none) return ;;
     empty-tc | empty-xdp)
-        agent router start monitor "$limit" python3 "${HOST_HOME[router]}/empty_hook.py" "${name#empty-}" "$ROUTER_IF"
+        agent router start monitor "$limit" /usr/bin/python3 "${HOST_HOME[router]}/empty_hook.py" "${name#empty-}" "$ROUTER_IF"
         return
         ;;
     esac

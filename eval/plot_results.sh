@@ -5,7 +5,7 @@
 #
 # From DIR/runs.jsonl and DIR/machine.json, as run_tests.sh left them: DIR/REPORT.md, its
 # figures as PNG and SVG, and the numbers as runs.csv, seconds.csv, programs.csv and
-# cleaning.csv. Needs python3 and gnuplot. See eval/README.md for what each figure means.
+# cleaning.csv. Needs /usr/bin/python3 and gnuplot. See eval/README.md for what each figure means.
 set -u
 
 EVAL_DIR=$(cd "$(dirname "$0")" && pwd) || exit 1
@@ -27,12 +27,12 @@ esac
     exit 2
 }
 [ -r "$1/runs.jsonl" ] || die "$1 holds no results (runs.jsonl): run_tests.sh makes them"
-for tool in gnuplot:gnuplot-nox python3:python3; do
+for tool in gnuplot:gnuplot-nox /usr/bin/python3:python3; do
     command -v "${tool%:*}" >/dev/null || die "missing: ${tool%:*} (package ${tool#*:})"
 done
 cd "$1" || exit 1
 
-python3 "$EVAL_DIR/report.py" . || exit 1
+/usr/bin/python3 "$EVAL_DIR/report.py" . || exit 1
 
 # "compare_bulk-500" -> "upload, 500 flows"
 title_of() {

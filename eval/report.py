@@ -43,6 +43,7 @@ def load_name(name):
         "paced": f"{flows} of 10 Mbit/s",
         "short": f"a connection per request, {count} at a time",
         "replay": "replay, unpaced" if count == "max" else f"replay, {count},000 packets/s",
+        "samples": f"replay, {count},000 packets/s, half of them samples",
         "capture": "the user's capture, unpaced",
     }.get(kind, name)
 
@@ -52,7 +53,7 @@ def by_order(names):
 
 
 def by_load(names):
-    kinds = ("bulk", "download", "both", "paced", "short", "replay", "capture")
+    kinds = ("bulk", "download", "both", "paced", "short", "replay", "samples", "capture")
 
     def key(name):
         kind, _, count = name.partition("-")
@@ -394,7 +395,7 @@ class Report:
                  "The kernel timed the programs in runs of their own (the timing costs some tens of nanoseconds a "
                  "packet itself, and is among these figures: the empty program's row is what it comes to). A packet "
                  "of the TCP loads is often a super-packet of up to 64 KiB; those of the replay are single ones, "
-                 f"of {2000:,} flows in shuffled order, and every tenth data packet makes an RTT. *Own* is the "
+                 f"of {2000:,} flows in shuffled order, and every tenth data packet makes an RTT, or each. *Own* is the "
                  "monitor's process, which reads the events and writes them as JSON lines into a file in memory.",
                  "", table(("load", "monitor", "runs", "BPF, ns a packet", "BPF, % of a core", "own, % of a core",
                             "RTTs/s", "own, us an RTT"), rows))
@@ -459,7 +460,7 @@ class Report:
             for load in study.loads(kind):
                 for monitor in study.monitors(kind, load):
                     runs = [run for run in study.runs(kind, load, monitor) if run.get("summary")]
-                    if not runs or kind == "stats" and not load.startswith("replay"):
+                    if not runs or kind == "stats" and not load.startswith(("replay", "samples")):
                         continue
                     total = {name: sum(run["summary"].get(name, 0) for run in runs)
                              for name in runs[0]["summary"]}

@@ -11,6 +11,9 @@ JSON_LOST = re.compile(r'^\{"timestamp":(\d+),"lost_events":(\d+)')
 JSON_PREFIX = re.compile(r'^\{"timestamp":(\d+),"ip_prefix":"([^"]+)".*?"count_rtt":(\d+)')
 STANDARD = re.compile(r"^(\d\d):(\d\d):(\d\d\.\d+) ([\d.]+) (ms|us|s) [\d.]+ (?:ms|us|s) (?:(\w+) )?(\S+)\+(\S+)$")
 PPVIZ = re.compile(r"^(\d{9,}\.\d+) ([\d.]+(?:e-?\d+)?) [\d.e-]+(?: \d+ \d+ \d+)? (\S+)\+(\S+)$")
+JSON_INTERVAL = re.compile(r'"interval_s":(\d+)')
+# Reports of a longer interval don't tell when in it the RTTs were.
+LONGEST_INTERVAL = 2
 LOST = re.compile(r"^(\d\d):(\d\d):(\d\d\.\d+) lost (\d+) events")
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
 
@@ -27,6 +30,7 @@ class Output:
     def __init__(self, path, day):
         """day: any time of the day that a time of day belongs to, in seconds since 1970"""
         self.rtts, self.counted, self.lost = [], [], []
+        self.interval = 0
         self.midnight = day // 86400 * 86400
         self.noon = day % 86400
         try:
@@ -63,5 +67,7 @@ class Output:
     def json(self, line):
         if match := JSON_LOST.match(line):
             self.lost.append((int(match[1]) / 1e9, int(match[2])))
-        elif match := JSON_PREFIX.match(line):
+        elif match := JSON_INTERVAL.search(line):
+            self.interval = int(match[1])
+        elif self.interval <= LONGEST_INTERVAL and (match := JSON_PREFIX.match(line)):
             self.counted.append((int(match[1]) / 1e9, match[2], int(match[3])))

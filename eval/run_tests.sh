@@ -104,8 +104,9 @@ stats bulk-1 1 tc-r100 tc-r0 tc-nopush
 stats bulk-100 1 tc-r100 tc-r0 tc-nopush
 stats bulk-500 1 empty-tc tc-r100 tc-r0 tc-nopush
 stats replay-50 2 empty-tc tc-r100 tc-r0 tc-nopush
-stats replay-100 1 tc-r0
-stats replay-200 1 tc-r0
+stats samples-50 1 tc-r0
+stats samples-100 1 tc-r0
+stats samples-200 2 tc-r0 tc-nopush
 accuracy paced-50 1 tc-r0 xdp-r0
 END
 }
@@ -118,7 +119,7 @@ profile_night() {
         echo stats "$load" 3 empty-tc tc-r100 tc-r0 tc-nopush xdp-r100 xdp-r0
     done
     echo compare replay-max "$n" none empty-tc empty-xdp tc-r100 tc-r0 tc-nopush xdp-r100
-    for load in replay-{50,100,200,300}; do
+    for load in replay-{50,100,200,300} samples-{50,100,200,300}; do
         echo stats "$load" 3 empty-tc tc-r100 tc-r0 tc-nopush
     done
     echo accuracy paced-50 5 tc-r0 xdp-r0
@@ -252,14 +253,14 @@ make_plan() {
             is_monitor "$name" || usage_error "no such monitor: '$name' (see eval/monitors.sh)"
         done
     done <<<"$SPEC"
-    PLAN=$(python3 "$EVAL_DIR/plan.py" "$SEED" <<<"$SPEC") || die "cannot make the plan"
+    PLAN=$(/usr/bin/python3 "$EVAL_DIR/plan.py" "$SEED" <<<"$SPEC") || die "cannot make the plan"
     RUNS=$(wc -l <<<"$PLAN")
 }
 
 # warm_up LOAD: many flows take their time to connect
 warm_up() {
     local count=${1#*-}
-    [[ $count =~ ^[0-9]+$ ]] && [[ $1 != replay-* ]] || count=0
+    [[ $count =~ ^[0-9]+$ ]] && [[ $1 != replay-* && $1 != samples-* ]] || count=0
     awk -v w="$WARM_UP" -v n="$count" 'BEGIN { print w + n / 500 }'
 }
 
@@ -276,7 +277,7 @@ time_left() {
 # What the plan needs and a host doesn't have, all at once.
 check_tools() {
     local need=() entry role tool package missing=() name where
-    need=(gen:python3:python3 router:python3:python3 sink:python3:python3 sink:ss:iproute2 gen:ping:iputils-ping
+    need=(gen:/usr/bin/python3:python3 router:/usr/bin/python3:python3 sink:/usr/bin/python3:python3 sink:ss:iproute2 gen:ping:iputils-ping
         gen:timeout:coreutils router:setsid:util-linux)
     if_remote || need+=(router:ip:iproute2 router:nsenter:util-linux)
     if_remote || [ "$DELAY$RATE" = 00 ] && ! grep -q '^accuracy' <<<"$SPEC" || need+=(router:cc:gcc)
@@ -326,7 +327,7 @@ sampler() {
     local role=$1 iface=$2 at
     shift 2
     at=$(awk -v a="$START" -v c="${HOST_CLOCK[$role]}" 'BEGIN { printf "%.6f", a + c }')
-    agent "$role" start "sample-$role" $((SECONDS_OF_RUN + 60)) nice -n -10 python3 \
+    agent "$role" start "sample-$role" $((SECONDS_OF_RUN + 60)) nice -n -10 /usr/bin/python3 \
         "${HOST_HOME[$role]}/sample.py" --at "$at" --seconds "$SECONDS_OF_RUN" --interface "$iface" "$@"
 }
 
@@ -363,18 +364,18 @@ stop_witnesses() {
 
 # run NUMBER KIND LOAD REPEAT MONITOR: sets STATUS, why it is not "ok"
 run() {
-    local limit ended options=()
+    local limit ended seconds options=()
     KIND=$2 LOAD=$3 MONITOR=$5 STATUS=ok
     limit=$((SECONDS_OF_RUN + 90))
+    seconds=$(awk -v w="$(warm_up "$LOAD")" -v s="$SECONDS_OF_RUN" 'BEGIN { print int(w + s + 2) }')
+    load_prepare "$LOAD" "$seconds" || STATUS="the load cannot be made"
     [ "$KIND" != accuracy ] || [ -n "${MONITOR_COMMAND[$MONITOR]:-}" ] || options=(-TC)
     monitor_start "$MONITOR" "$limit" "${options[@]}" || STATUS="the monitor did not start"
     start_witnesses || STATUS="no capture"
     [ "$MONITOR" = none ] || sleep 0.4
-    START=$(after "$EPOCHREALTIME" "$(after "$(warm_up "$LOAD")" 0.4)")
-    start_samplers || STATUS="the counters cannot be read"
-    # Whatever a load took to start, there is a warm-up after it.
-    load_start "$LOAD" "$(awk -v w="$(warm_up "$LOAD")" -v s="$SECONDS_OF_RUN" 'BEGIN { print int(w + s + 2) }')" ||
-        STATUS="the load did not start"
+    [ "$STATUS" != ok ] || load_start "$LOAD" "$seconds" || STATUS="the load did not start"
+    START=$(after "$EPOCHREALTIME" "$(warm_up "$LOAD")")
+    [ "$STATUS" != ok ] || start_samplers || STATUS="the counters cannot be read"
     [ "$STATUS" = ok ] && sleep_until "$(after "$START" "$(after "$SECONDS_OF_RUN" 0.1)")"
     [ "$STATUS" != ok ] || load_alive || STATUS="the load ended early"
     load_stop
@@ -398,12 +399,13 @@ collect() {
     mkdir "$raw" || die "cannot write to $WORK"
     [ "$5" = none ] || files+=(monitor.out monitor.err)
     [ "$2" != accuracy ] || files+=(capture.pcap capture.err)
-    fetch router "$raw" "${files[@]}"
-    fetch gen "$raw" sample-gen.out sample-gen.err $([ "$2" != accuracy ] || echo ping.out)
-    fetch sink "$raw" sample-sink.out sample-sink.err
+    # of a run that failed some are missing
+    fetch router "$raw" "${files[@]}" 2>/dev/null
+    fetch gen "$raw" sample-gen.out sample-gen.err $([ "$2" != accuracy ] || echo ping.out) 2>/dev/null
+    fetch sink "$raw" sample-sink.out sample-sink.err 2>/dev/null
     [ "$2" != accuracy ] || if_remote || delay=$ACCURACY_DELAY_US
     if_remote && delay=-1
-    python3 "$EVAL_DIR/collect.py" "$raw" --number "$1" --kind "$2" --load "$3" --repeat "$4" --monitor "$5" \
+    /usr/bin/python3 "$EVAL_DIR/collect.py" "$raw" --number "$1" --kind "$2" --load "$3" --repeat "$4" --monitor "$5" \
         --status "$STATUS" --ended "$MONITOR_ENDED" --start "$START" --seconds "$SECONDS_OF_RUN" \
         --sink "$SINK_ADDRESS" --generator "$GEN_ADDRESS" --delay-us "$delay" \
         --clock "gen=${HOST_CLOCK[gen]}" --clock "router=${HOST_CLOCK[router]}" --clock "sink=${HOST_CLOCK[sink]}" \
@@ -437,7 +439,7 @@ settings() {
 }
 
 # json_string TEXT
-json_string() { python3 -c 'import json, sys; print(json.dumps(sys.argv[1]), end="")' "$1"; }
+json_string() { /usr/bin/python3 -c 'import json, sys; print(json.dumps(sys.argv[1]), end="")' "$1"; }
 
 describe() {
     local role
@@ -451,7 +453,7 @@ describe() {
     for role in gen router sink; do
         [ $role = gen ] || printf ','
         printf '"%s":' $role
-        on $role python3 "${HOST_HOME[$role]}/sample.py" --describe </dev/null
+        on $role /usr/bin/python3 "${HOST_HOME[$role]}/sample.py" --describe </dev/null
     done
     printf '}}\n'
 }
@@ -507,7 +509,7 @@ study() {
         spent=$(awk -v s="$spent" -v a="$began" -v b="$EPOCHREALTIME" 'BEGIN { print s + b - a }')
         OVERHEAD=$(awk -v s="$spent" -v n=$count -v r="$SECONDS_OF_RUN" -v w="$WARM_UP" 'BEGIN { print s / n - r - w }')
         printf '%4d/%d  %-8s %-12s %-10s #%-3d %s  (%s left)\n' "${run[0]}" "$RUNS" "${run[1]}" "${run[2]}" \
-            "${run[4]}" "${run[3]}" "$(python3 "$EVAL_DIR/collect.py" --tell "$WORK/line")" "$(time_left $left)"
+            "${run[4]}" "${run[3]}" "$(/usr/bin/python3 "$EVAL_DIR/collect.py" --tell "$WORK/line")" "$(time_left $left)"
     done 3<<<"$PLAN"
 }
 
@@ -529,7 +531,10 @@ trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 path_for "$(head -1 <<<"$PLAN" | cut -d' ' -f2)"
-[ -s "$OUTPUT/machine.json" ] || describe >"$OUTPUT/machine.json" || die "cannot describe the machine"
+if [ ! -s "$OUTPUT/machine.json" ]; then
+    describe >"$OUTPUT/machine.json.new" && mv "$OUTPUT/machine.json.new" "$OUTPUT/machine.json" ||
+        die "cannot describe the hosts"
+fi
 study
 if [ -n "$REPORT" ]; then
     "$EVAL_DIR/plot_results.sh" "$OUTPUT"

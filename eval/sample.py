@@ -83,7 +83,8 @@ def session_members(session):
     """pid and the fields of its stat file behind the name"""
     for path in glob.iglob("/proc/[0-9]*/stat"):
         fields = text(path).rpartition(")")[2].split()
-        if len(fields) > 40 and int(fields[3]) == session:
+        # one that has ended may wait for long to be buried
+        if len(fields) > 40 and int(fields[3]) == session and fields[0] != "Z":
             yield int(path.split("/")[2]), fields
 
 

@@ -27,13 +27,25 @@ check() {
     local name=$1
     shift
     [[ $name =~ ${CASES:-} ]] || return 0
-    if (set -e; "$@") >"$WORK/log" 2>&1; then
+    local status
+    # in a condition, "set -e" would not hold
+    (
+        set -e
+        "$@"
+    ) >"$WORK/log" 2>&1
+    status=$?
+    if [ $status = 0 ]; then
         echo "ok $name"
     else
-        echo "not ok $name"
+        echo "not ok $name: status $status"
         tail -n 30 "$WORK/log" | sed 's/^/# /'
         FAILED=1
     fi
+}
+
+# "!" would keep "set -e" from seeing it
+not() {
+    if "$@"; then false; fi
 }
 
 # refused STATUS WORDS CMD...: it must end so, and say this
@@ -42,7 +54,8 @@ refused() {
     shift 2
     "$@" >"$WORK/said" 2>&1 || status=$?
     cat "$WORK/said"
-    [ $status = "$want" ] && grep -q -- "$words" "$WORK/said"
+    [ $status = "$want" ]
+    grep -q -- "$words" "$WORK/said"
 }
 
 # --- without traffic ----------------------------------------------------------------------
@@ -65,7 +78,7 @@ wrong_usage() {
 names_packages() {
     local tool
     mkdir -p "$WORK/bin"
-    for tool in bash sh env dirname sed awk grep sort paste cut wc head tail tr cat python3 sleep timeout setsid ip nsenter ss \
+    for tool in bash sh env dirname sed awk grep sort paste cut wc head tail tr cat sleep timeout setsid ip nsenter ss \
         ping cc id mkdir cmp diff; do
         ln -sf "$(command -v $tool)" "$WORK/bin/$tool"
     done
@@ -83,7 +96,7 @@ plans() {
     eval/run_tests.sh --list >"$WORK/one"
     eval/run_tests.sh --list --seed 1 | cmp - "$WORK/one"
     eval/run_tests.sh --list --seed 2 >"$WORK/two"
-    ! cmp -s "$WORK/one" "$WORK/two"
+    not cmp -s "$WORK/one" "$WORK/two"
     [ "$(cut -d' ' -f2- "$WORK/one" | grep -v runs, | sort | uniq -d)" = "" ]
     awk '$2 == "compare" { key = $3 " " $4; if (key != last && key in seen) exit 1; seen[key] = 1; last = key }' "$WORK/one"
     [ "$(grep -c ' compare bulk-500 .* tc-r100$' "$WORK/one")" -ge 10 ]
@@ -157,7 +170,7 @@ study_begun() {
     STUDY=$!
     for ((i = 0; i < 900; i++)); do
         [ -d "/proc/$STUDY" ] || break
-        [ "$(wc -l 2>/dev/null <"$WORK/study/runs.jsonl")" -lt 2 ] 2>/dev/null || break
+        [ "$(cat "$WORK/study/runs.jsonl" 2>/dev/null | wc -l)" -lt 2 ] || break
         sleep 0.1
     done
     sleep 1.5
@@ -173,9 +186,8 @@ study_resumed() {
     before=$(head -n 2 "$WORK/study/runs.jsonl")
     # half a line, as a full disk would leave it
     printf '{"number":99,"ki' >>"$WORK/study/runs.jsonl"
-    (exec eval/run_tests.sh --profile smoke --output "$WORK/study" --monitor dies='sleep 2' --seed 3) >"$WORK/study.log" 2>&1 ||
-        { cat "$WORK/study.log"; return 1; }
-    cat "$WORK/study.log"
+    (exec eval/run_tests.sh --profile smoke --output "$WORK/study" --monitor dies='sleep 2' --seed 3) 2>&1 | tee "$WORK/study.log"
+    [ "${PIPESTATUS[0]}" = 0 ]
     [ "$(head -n 2 "$WORK/study/runs.jsonl")" = "$before" ]
     [ ! -e "/run/netns/ppeval$KILLED-router" ]
     grep -q "cleaning up after a run that was killed" "$WORK/study.log"
@@ -216,13 +228,13 @@ report_is_there() {
     done
     grep -q "the monitor died" "$WORK/study/REPORT.md"
     grep -q "Always on" "$WORK/study/REPORT.md"
-    ! grep -q "| lower |" "$WORK/study/REPORT.md"
+    not grep -q "| lower |" "$WORK/study/REPORT.md"
     refused 1 "another --output" eval/run_tests.sh --profile smoke --output "$WORK/study" --seed 4
 }
 
 nothing_left() {
-    ! ls /run/netns | grep "ppeval$KILLED-"
-    ! ls -d /dev/shm/ppeval.* 2>/dev/null
+    not ls -d "/run/netns/ppeval$KILLED-"*
+    not ls -d /dev/shm/ppeval.*
     [ "$(cat /proc/sys/kernel/bpf_stats_enabled)" = 0 ]
 }
 
@@ -253,7 +265,7 @@ three_machines() {
         --repeats 1 --seconds 1 --output "$WORK/three" --no-report </dev/null
     grep -q '"status":"ok"' "$WORK/three/runs.jsonl"
     grep -q '"where":"three machines"' "$WORK/three/machine.json"
-    ! ls -d /dev/shm/ppeval.* 2>/dev/null
+    not ls -d /dev/shm/ppeval.*
 }
 
 check wrong_usage wrong_usage
