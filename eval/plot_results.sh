@@ -55,7 +55,7 @@ figure() {
     blocks=$(grep -c '^"' "plot/$1.dat")
     for terminal in "pngcairo size 1000,$3 font 'Sans,11'" "svg size 1000,$3 font 'Sans,13' background '#ffffff'"; do
         gnuplot -e "set terminal $terminal; set output '$1.${terminal%%[c ]*}'" \
-            -e "data='plot/$1.dat'; blocks=$blocks; heading='$(title_of "$1")'; threshold=${threshold:-0.97}" \
+            -e "data='plot/$1.dat'; blocks=$blocks; types='$(cat "plot/$1.types")'; heading='$(title_of "$1")'; threshold=${threshold:-0.97}" \
             "$EVAL_DIR/common.gp" "$EVAL_DIR/$2.gp" || die "gnuplot failed on $1"
     done
 }

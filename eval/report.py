@@ -24,6 +24,11 @@ MONITORS = {
 }
 
 
+# The line type of each in all figures (common.gp).
+LINE_TYPES = {"none": 1, "tc-r100": 2, "tc-r0": 3, "tc-nopush": 4, "xdp-r100": 5, "tc-a1": 6, "empty-tc": 7, "empty-xdp": 8,
+              "xdp-r0": 9}
+
+
 def monitor_name(name):
     if name in MONITORS:
         return MONITORS[name]
@@ -174,16 +179,20 @@ class Figures:
         self.study, self.directory = study, f"{study.directory}/plot"
         os.makedirs(self.directory, exist_ok=True)
         for name in os.listdir(self.directory):
-            if name.endswith(".dat"):
+            if name.endswith((".dat", ".types")):
                 os.remove(f"{self.directory}/{name}")
 
     def write(self, name, blocks):
+        """blocks: (monitor or any title, rows)"""
         blocks = [(title, rows) for title, rows in blocks if rows]
         if not blocks:
             return
+        others = iter(range(10, 100))
+        with open(f"{self.directory}/{name}.types", "w", encoding="utf-8") as file:
+            print(*(LINE_TYPES.get(title) or next(others) for title, _ in blocks), file=file)
         with open(f"{self.directory}/{name}.dat", "w", encoding="utf-8") as file:
             for title, rows in blocks:
-                file.write(f'"{title}"\n')
+                file.write(f'"{monitor_name(title)}"\n')
                 for row in rows:
                     file.write(" ".join("NaN" if cell is None else f"{cell:.6g}" for cell in row) + "\n")
                 file.write("\n\n")
@@ -203,7 +212,7 @@ class Figures:
                                [one.get("rtts_sink", 0) + one.get("rtts_gen", 0) for one in now]):
                     row += [statistics.median(values), min(values), max(values)]
                 rows.append(row)
-            blocks.append((monitor_name(monitor), rows))
+            blocks.append((monitor, rows))
         return blocks
 
     def cleaning(self, load):
@@ -221,7 +230,7 @@ class Figures:
                                            for name in ("entries", "removed")),
                              statistics.median([row["us"] for row in passes]) / 1e3,
                              statistics.median(lost or [0]), statistics.median(found or [0])])
-            blocks.append((monitor_name(monitor), rows))
+            blocks.append((monitor, rows))
         return blocks
 
     def overhead(self, kind):
@@ -236,7 +245,7 @@ class Figures:
                     flows = int(load.partition("-")[2])
                     # side by side
                     rows.append([flows * 1.08 ** (place - 4), found[0], found[1] or found[0], found[2] or found[0]])
-            blocks.append((monitor_name(monitor), rows))
+            blocks.append((monitor, rows))
         return blocks
 
     def errors(self):
@@ -445,11 +454,13 @@ class Report:
             ratios = study.ratios(load, "tc-nopush", base="tc-r0")
             found = interval(ratios)
             more = [delta for *_, delta in study.differences(load, "tc-r0", "cpu_busy", base="tc-nopush")]
-            rows.append([load_name(load), ratio_span(found), word(*found, len(ratios)), span(interval(more))])
+            # where all cores are busy anyway, no difference in CPU can show
+            rows.append([load_name(load), ratio_span(found), word(*found, len(ratios)),
+                         span(interval(more)) if load.startswith("paced") else "-"])
         self.say("## Events pushed or not", "",
                  "Every sample measured and none handed over (`-a 604800`: put into histograms in the kernel, of which "
                  "no report falls into the run) against every sample handed over and printed (`-r 0`):", "",
-                 table(("load", "throughput, ratio of not pushed to pushed", "", "CPU that pushing takes, % of a core"),
+                 table(("load", "throughput, ratio of not pushed to pushed", "", "CPU that pushing takes, % of a core (paced loads)"),
                        rows))
         for load in study.loads("compare"):
             self.figure(f"push_{load}", f"events pushed or not, {load_name(load)}")

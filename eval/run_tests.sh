@@ -91,22 +91,23 @@ profile_full() {
     cat <<END
 compare bulk-1 $n none tc-r100 tc-r0
 compare bulk-10 $n none tc-r100 tc-r0 tc-nopush
-compare bulk-100 $n none tc-r100 tc-r0 tc-nopush
+compare bulk-100 $n none tc-r100 tc-r0
 compare bulk-500 $n none empty-tc empty-xdp tc-r100 tc-r0 tc-a1 tc-nopush xdp-r100 xdp-r0
 compare bulk-500 $((2 * n)) none tc-r100
 compare bulk-1000 $n none tc-r100 tc-r0
 compare download-10 $n none empty-xdp tc-r100 xdp-r100
-compare both-100 $n none tc-r100 tc-r0
+compare both-100 $n none tc-r100
 compare paced-100 $n none tc-r100 tc-r0 tc-nopush
 compare short-64 $n none tc-r100 tc-r0
 compare replay-max $n none empty-tc tc-r100
-stats bulk-1 1 tc-r100 tc-r0 tc-nopush
-stats bulk-100 1 tc-r100 tc-r0 tc-nopush
+stats bulk-1 1 tc-r100 tc-r0
+stats bulk-100 1 tc-r100 tc-r0
+stats bulk-1000 1 tc-r100 tc-r0
 stats bulk-500 1 empty-tc tc-r100 tc-r0 tc-nopush
 stats replay-50 2 empty-tc tc-r100 tc-r0 tc-nopush
 stats samples-50 1 tc-r0
 stats samples-100 1 tc-r0
-stats samples-200 2 tc-r0 tc-nopush
+stats samples-200 1 tc-r0 tc-nopush
 accuracy paced-50 1 tc-r0 xdp-r0
 END
 }
@@ -266,10 +267,23 @@ warm_up() {
 
 # How many seconds a run takes besides its own; corrected by what they do take.
 OVERHEAD=1.6
+# The numbers of the runs that are written down, whole.
+declare -A DONE=()
+
+# planned_seconds: of the runs on stdin
+planned_seconds() {
+    awk -v s="$SECONDS_OF_RUN" -v w="$WARM_UP" -v o="$OVERHEAD" '
+        { n = 0; if ($3 ~ /^(bulk|download|both|paced|short)-/) { split($3, part, "-"); n = part[2] }
+          sum += s + w + o + n / 500 }
+        END { print sum + 0 }'
+}
+
+# what the runs of the plan take that are still to do, in words
 time_left() {
-    awk -v n="$1" -v each="$(awk -v s="$SECONDS_OF_RUN" -v w="$WARM_UP" -v o="$OVERHEAD" \
-        'BEGIN { print s + w + o }')" 'BEGIN { s = n * each
-            if (s < 90) printf "%d s\n", s; else printf "%d min\n", s / 60 + 0.5 }'
+    local run rest
+    awk -v s="$(while read -r run rest; do
+        [ -n "${DONE[$run]:-}" ] || echo "$run $rest"
+    done <<<"$PLAN" | planned_seconds)" 'BEGIN { if (s < 90) printf "%d s\n", s; else printf "%d min\n", s / 60 + 0.5 }'
 }
 
 # --- tools ------------------------------------------------------------------------------
@@ -409,7 +423,10 @@ collect() {
         --status "$STATUS" --ended "$MONITOR_ENDED" --start "$START" --seconds "$SECONDS_OF_RUN" \
         --sink "$SINK_ADDRESS" --generator "$GEN_ADDRESS" --delay-us "$delay" \
         --clock "gen=${HOST_CLOCK[gen]}" --clock "router=${HOST_CLOCK[router]}" --clock "sink=${HOST_CLOCK[sink]}" \
-        >"$WORK/line" || die "run $1: what was counted cannot be read (see $OUTPUT/raw)"
+        >"$WORK/line" || {
+        mkdir -p "$OUTPUT/raw" && mv "$raw" "$OUTPUT/raw/$1"
+        die "run $1: what was counted cannot be read: $OUTPUT/raw/$1"
+    }
     # A line is written whole or not at all, so that an interrupted study can be taken up.
     if [ -s "$OUTPUT/runs.jsonl" ] && [ -n "$(tail -c 1 "$OUTPUT/runs.jsonl")" ]; then
         sed -i '$d' "$OUTPUT/runs.jsonl"
@@ -471,7 +488,12 @@ open_output() {
     flock -n "$lock" || die "another run writes to $OUTPUT"
 }
 
-is_done() { grep -q "^{\"number\":$1,.*}$" "$OUTPUT/runs.jsonl" 2>/dev/null; }
+read_done() {
+    local run
+    for run in $(sed -n 's/^{"number":\([0-9]*\),.*}$/\1/p' "$OUTPUT/runs.jsonl" 2>/dev/null); do
+        DONE[$run]=yes
+    done
+}
 
 # path_for KIND: build the path anew where it must be another
 PATH_NOW=
@@ -495,19 +517,22 @@ finish() {
 
 # What the machine must do beside its own business says nothing about pping.
 study() {
-    local run left began spent=0 count=0
-    left=$(while read -r run _; do is_done "$run" || echo; done <<<"$PLAN" | wc -l)
+    local run left began took=0 planned=0 count=0
+    read_done
+    left=$((RUNS - ${#DONE[@]}))
     say "$RUNS runs of $SECONDS_OF_RUN s, seed $SEED$([ "$left" = "$RUNS" ] || echo ", $left still to do"):" \
-        "about $(time_left "$left"). Results: $OUTPUT"
+        "about $(time_left). Results: $OUTPUT"
     while read -u 3 -r -a run; do
-        is_done "${run[0]}" && continue
+        [ -z "${DONE[${run[0]}]:-}" ] || continue
         path_for "${run[1]}"
         began=$EPOCHREALTIME
         run "${run[@]}"
         collect "${run[@]}"
-        left=$((left - 1)) count=$((count + 1))
-        spent=$(awk -v s="$spent" -v a="$began" -v b="$EPOCHREALTIME" 'BEGIN { print s + b - a }')
-        OVERHEAD=$(awk -v s="$spent" -v n=$count -v r="$SECONDS_OF_RUN" -v w="$WARM_UP" 'BEGIN { print s / n - r - w }')
+        DONE[${run[0]}]=yes
+        took=$(awk -v s="$took" -v a="$began" -v b="$EPOCHREALTIME" 'BEGIN { print s + b - a }')
+        planned=$(after "$planned" "$(OVERHEAD=0 planned_seconds <<<"${run[*]}")")
+        count=$((count + 1))
+        OVERHEAD=$(awk -v t="$took" -v p="$planned" -v n=$count 'BEGIN { print (t - p) / n }')
         printf '%4d/%d  %-8s %-12s %-10s #%-3d %s  (%s left)\n' "${run[0]}" "$RUNS" "${run[1]}" "${run[2]}" \
             "${run[4]}" "${run[3]}" "$(/usr/bin/python3 "$EVAL_DIR/collect.py" --tell "$WORK/line")" "$(time_left $left)"
     done 3<<<"$PLAN"
@@ -516,7 +541,7 @@ study() {
 make_plan
 if [ -n "$LIST" ]; then
     say "$PLAN"
-    say "$RUNS runs, about $(time_left "$RUNS")"
+    say "$RUNS runs, about $(time_left)"
     exit
 fi
 if [ -n "$HOSTS" ]; then remote_read "$HOSTS"; fi

@@ -191,7 +191,6 @@ def describe():
         "system": system.get("PRETTY_NAME", ""),
         "kernel": platform.release(),
         "architecture": platform.machine(),
-        "bpf_jit": text("/proc/sys/net/core/bpf_jit_enable").strip(),
         "congestion_control": text("/proc/sys/net/ipv4/tcp_congestion_control").strip(),
         "iperf3": first_line("iperf3", "--version"),
         "python": platform.python_version(),
