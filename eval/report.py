@@ -303,6 +303,7 @@ class Report:
     def write(self):
         self.opening()
         self.answer()
+        self.short()
         self.comparison()
         self.costs()
         self.growth()
@@ -343,6 +344,63 @@ class Report:
                  f"Written down before the run: yes, if in *{load_name(gate['load'])}* the throughput with "
                  f"*{monitor_name(gate['monitor'])}* is at least {gate['ratio']} of that without a monitor.", "",
                  f"**{said[0].upper() + said[1:]}.** Ratio {ratio_span(found)}, {len(ratios)} pairs.", "")
+
+    def short(self):
+        """the study's questions, a sentence of numbers each"""
+        study, lines = self.study, []
+        empty = self.per_packet("replay-50", "empty-tc")
+        for load, monitor in (("replay-50", "tc-r100"), ("replay-50", "tc-r0"), ("samples-200", "tc-r0"),
+                              ("bulk-500", "tc-r100"), ("bulk-500", "tc-r0")):
+            each, spent = self.per_packet(load, monitor)
+            if each is None:
+                continue
+            beside = f", an empty program {number(empty[0])}" if empty[0] and load == "replay-50" else ""
+            lines.append(f"- **A packet**, {load_name(load)}, {monitor_name(monitor)}: {number(each)} ns in its BPF "
+                         f"programs{beside} (timing included)" + (f"; **an RTT** {number(spent, 2)} us in its process"
+                                                                  if spent else "") + ".")
+        for monitor in ("tc-r100", "tc-r0"):
+            found = [(load, interval(study.ratios(load, monitor))) for load in study.loads("compare")
+                     if load.startswith("bulk-")]
+            found = [f"{load.partition('-')[2]}: {ratio_span(one)}" for load, one in found if one[0] is not None]
+            if found:
+                lines.append(f"- **Flows**, throughput against no monitor, {monitor_name(monitor)}: "
+                             + "; ".join(found) + ".")
+        places, matched, lost = {}, 0, 0
+        for run in study.good:
+            summary = run.get("summary") or {}
+            matched += summary.get("matched", 0)
+            gone = sum(summary.get(name, 0) for name in ("lost", "overwritten", "passed_over", "evicted"))
+            lost += gone
+            if gone:
+                name = f"{load_name(run['load'])} with {monitor_name(run['monitor'])}"
+                places[name] = places.get(name, 0) + gone
+        if matched:
+            lines.append(f"- **Lost**: {lost:,} of {matched + lost:,} by pping's own counts"
+                         + (": " + "; ".join(f"{count:,} in {name}" for name, count in places.items())
+                            if places else ", in no load") + ".")
+        for run in study.runs("accuracy"):
+            found = run["accuracy"]["capture"]
+            if found["samples"]:
+                error = found["absolute_error_us"]
+                lines.append(f"- **Right**, {load_name(run['load'])}, {monitor_name(run['monitor'])}: of "
+                             f"{found['samples']:,} samples in a capture {found['missed']:,} not reported, "
+                             f"{found['invented']:,} reported that are not in it; error {number(error['median'], 2)} us "
+                             f"in the median, {number(error['p99'], 2)} us for 99 % of them.")
+        if lines:
+            self.say("## In short", "", *lines, "")
+
+    def per_packet(self, load, monitor):
+        """ns in BPF a packet, us in its process an RTT; None where not measured"""
+        each, spent = [], []
+        for run in self.study.runs("stats", load, monitor):
+            programs = packet_programs(run).values()
+            count = sum(row["runs"] for row in programs)
+            if count:
+                each.append(sum(row["ns"] for row in programs) / count)
+            rtts = run.get("rtts_sink", 0) + run.get("rtts_gen", 0)
+            if rtts > 100:
+                spent.append(run.get("monitor_cpu", 0) * 1e4 / rtts)
+        return statistics.median(each) if each else None, statistics.median(spent) if spent else None
 
     def comparison(self):
         study = self.study

@@ -268,7 +268,7 @@ warm_up() {
 # How many seconds a run takes besides its own; corrected by what they do take.
 OVERHEAD=1.6
 # The numbers of the runs that are written down, whole.
-declare -A DONE=()
+declare -A WRITTEN=()
 
 # planned_seconds: of the runs on stdin
 planned_seconds() {
@@ -282,7 +282,7 @@ planned_seconds() {
 time_left() {
     local run rest
     awk -v s="$(while read -r run rest; do
-        [ -n "${DONE[$run]:-}" ] || echo "$run $rest"
+        [ -n "${WRITTEN[$run]:-}" ] || echo "$run $rest"
     done <<<"$PLAN" | planned_seconds)" 'BEGIN { if (s < 90) printf "%d s\n", s; else printf "%d min\n", s / 60 + 0.5 }'
 }
 
@@ -415,7 +415,8 @@ collect() {
     [ "$2" != accuracy ] || files+=(capture.pcap capture.err)
     # of a run that failed some are missing
     fetch router "$raw" "${files[@]}" 2>/dev/null
-    fetch gen "$raw" sample-gen.out sample-gen.err $([ "$2" != accuracy ] || echo ping.out) 2>/dev/null
+    fetch gen "$raw" sample-gen.out sample-gen.err 2>/dev/null
+    [ "$2" != accuracy ] || fetch gen "$raw" ping.out
     fetch sink "$raw" sample-sink.out sample-sink.err 2>/dev/null
     [ "$2" != accuracy ] || if_remote || delay=$ACCURACY_DELAY_US
     if_remote && delay=-1
@@ -488,10 +489,10 @@ open_output() {
     flock -n "$lock" || die "another run writes to $OUTPUT"
 }
 
-read_done() {
+read_written() {
     local run
     for run in $(sed -n 's/^{"number":\([0-9]*\),.*}$/\1/p' "$OUTPUT/runs.jsonl" 2>/dev/null); do
-        DONE[$run]=yes
+        WRITTEN[$run]=yes
     done
 }
 
@@ -518,17 +519,17 @@ finish() {
 # What the machine must do beside its own business says nothing about pping.
 study() {
     local run left began took=0 planned=0 count=0
-    read_done
-    left=$((RUNS - ${#DONE[@]}))
+    read_written
+    left=$((RUNS - ${#WRITTEN[@]}))
     say "$RUNS runs of $SECONDS_OF_RUN s, seed $SEED$([ "$left" = "$RUNS" ] || echo ", $left still to do"):" \
         "about $(time_left). Results: $OUTPUT"
     while read -u 3 -r -a run; do
-        [ -z "${DONE[${run[0]}]:-}" ] || continue
+        [ -z "${WRITTEN[${run[0]}]:-}" ] || continue
         path_for "${run[1]}"
         began=$EPOCHREALTIME
         run "${run[@]}"
         collect "${run[@]}"
-        DONE[${run[0]}]=yes
+        WRITTEN[${run[0]}]=yes
         took=$(awk -v s="$took" -v a="$began" -v b="$EPOCHREALTIME" 'BEGIN { print s + b - a }')
         planned=$(after "$planned" "$(OVERHEAD=0 planned_seconds <<<"${run[*]}")")
         count=$((count + 1))

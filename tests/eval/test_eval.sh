@@ -34,7 +34,7 @@ check() {
         "$@"
     ) >"$WORK/log" 2>&1
     status=$?
-    if [ $status = 0 ]; then
+    if [ "$status" = 0 ]; then
         echo "ok $name"
     else
         echo "not ok $name: status $status"
@@ -54,7 +54,7 @@ refused() {
     shift 2
     "$@" >"$WORK/said" 2>&1 || status=$?
     cat "$WORK/said"
-    [ $status = "$want" ]
+    [ "$status" = "$want" ]
     grep -q -- "$words" "$WORK/said"
 }
 
