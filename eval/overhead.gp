@@ -9,6 +9,7 @@ set ylabel "ratio of throughput"
 set key outside right center
 set arrow from graph 0, first 1 to graph 1, first 1 nohead lc rgb "#444444" dt 3
 set arrow from graph 0, first threshold to graph 1, first threshold nohead lc rgb "#B00000" dt 2
-set label sprintf("threshold %.2f", threshold) at graph 0.01, first threshold offset 0,-0.7 tc rgb "#B00000"
+set label sprintf("threshold %.2f", threshold) at graph 0.985, first threshold right offset 0,-0.7 tc rgb "#B00000"
 set yrange [*<0.95:1.02<*]
+set offsets 0, 0, graph 0.02, graph 0.05
 plot for [i=0:blocks-1] data index i using 1:2:3:4 title columnheader(1) with yerrorlines ps 1.2 lt type(i)
