@@ -248,7 +248,7 @@ class Run:
         kind = self.args.load.split("-")[0]
         if kind == "short":
             return out.get("connections", 0), "connections/s"
-        if kind in ("replay", "samples", "capture"):
+        if kind in ("replay", "samples", "capture") or self.args.load.endswith("-pps"):
             return rounded(out.get("sink_rx_pps", 0) / 1e3), "kpackets/s"
         return rounded(out.get("up_mbps", 0) + out.get("down_mbps", 0)), "Mbit/s"
 
