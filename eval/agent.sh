@@ -33,8 +33,13 @@ running() {
 }
 
 start() {
-    local dir=$1 name=$2 limit=$3
+    local dir=$1 name=$2 limit=$3 fd
     shift 3
+    # The caller's files are not the program's: it may outlive the caller's lock.
+    for fd in /proc/$$/fd/*; do
+        fd=${fd##*/}
+        [ "$fd" -le 2 ] || [ "$fd" = 255 ] || eval "exec $fd>&-"
+    done
     rm -f "$dir/$name".{pid,rc,out,err}
     ulimit -n 16384 2>/dev/null || ulimit -n 4096
     # timeout is the leader of a process group, which gets every signal it gets. A program

@@ -486,7 +486,8 @@ open_output() {
         settings >"$OUTPUT/plan.txt" || die "cannot write to $OUTPUT"
     fi
     exec {lock}>>"$OUTPUT/plan.txt"
-    flock -n "$lock" || die "another run writes to $OUTPUT"
+    # what a killed run waited with may hold it some seconds longer
+    flock -w 15 "$lock" || die "another run writes to $OUTPUT"
 }
 
 read_written() {
