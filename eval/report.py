@@ -599,6 +599,9 @@ class Report:
                  + (", ".join(noise) or "not measured") + ". "
                  f"CPU taken away by the host of the virtual machine: median {number(statistics.median(steal or [0]))}, "
                  f"at most {number(max(steal or [0]))} % of a core.", "")
+        if machine.get("busy_before") is not None:
+            self.say(f"Before the first run the machine was busy with other work for {machine['busy_before']} % of a "
+                     "core" + (": **these figures are of both**." if machine["busy_before"] > 10 else "."), "")
         if self.study.bad:
             self.say("Runs that are in no figure:", "",
                      table(("run", "kind", "load", "monitor", "why"),

@@ -459,6 +459,14 @@ settings() {
 # json_string TEXT
 json_string() { /usr/bin/python3 -c 'import json, sys; print(json.dumps(sys.argv[1]), end="")' "$1"; }
 
+# What this machine does besides, in percent of a core; empty for other machines.
+busy_before() {
+    if_remote || { head -1 /proc/stat && sleep 1 && head -1 /proc/stat; } | awk -v cores="$(nproc)" '
+        { idle = $5 + $6; all = 0; for (i = 2; i <= 9; i++) all += $i }
+        NR == 2 { printf "%.0f\n", 100 * cores * (1 - (idle - idle0) / (all - all0)) }
+        { idle0 = idle; all0 = all }'
+}
+
 describe() {
     local role
     printf '{"started":"%s","profile":"%s","options":%s,"pping":%s,"where":"%s","seed":%d,' "$(date -u +%FT%TZ)" \
@@ -466,6 +474,7 @@ describe() {
         "$(if_remote && echo "three machines" || echo "one machine")" "$SEED"
     printf '"seconds":%d,"warm_up":%d,"delay_us":%d,"rate_mbit":%d,"paced_mbit":%d,' "$SECONDS_OF_RUN" "$WARM_UP" \
         "$DELAY" "$RATE" "$PACED_MBIT"
+    printf '"busy_before":%s,' "${BUSY:-null}"
     printf '"threshold":{"ratio":%s,"load":"%s","monitor":"%s"},"hosts":{' "$THRESHOLD" "$THRESHOLD_LOAD" \
         "$THRESHOLD_MONITOR"
     for role in gen router sink; do
@@ -557,6 +566,9 @@ if_remote || local_sweep
 trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
+BUSY=$(busy_before)
+[ "${BUSY:-0}" -le 10 ] ||
+    say "This machine is busy with other work, $BUSY % of a core: the figures will be of both."
 path_for "$(head -1 <<<"$PLAN" | cut -d' ' -f2)"
 if [ ! -s "$OUTPUT/machine.json" ]; then
     describe >"$OUTPUT/machine.json.new" && mv "$OUTPUT/machine.json.new" "$OUTPUT/machine.json" ||

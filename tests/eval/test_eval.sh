@@ -207,7 +207,8 @@ for run in runs:
     assert run["score"] > 0 and run["cpu_busy"] > 0 and len(run["seconds"]) == 2, run
     if run["monitor"].startswith("tc-"):
         assert run["rtts_sink"] > 0 and run["maps_kib"] > 0 and run["monitor_rss_kib"] > 0, run
-        assert run["summary"]["matched"] >= run["summary"]["emitted"] - run["summary"]["lost"] - 10000 > -10000, run
+        # flow events are among those handed over
+        assert run["summary"]["emitted"] >= run["summary"]["matched"] - run["summary"]["lost"] > 0, run
     if run["kind"] == "stats":
         assert any("gress" in name and row["ns"] > 0 for name, row in run["programs"].items()), run["programs"]
     if run["kind"] == "accuracy":
