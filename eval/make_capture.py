@@ -12,7 +12,7 @@ The addresses are of 198.18.0.0/15, RFC 2544's network for benchmarks: both dire
 the sink, which drops them, and the monitored interface sees them all.
 
 readdress: the Ethernet addresses of a pcap file become those of the first link, so that the router
-takes the packets; nothing else changes."""
+takes the packets; nothing else changes. The path is IPv4's: other packets are left out."""
 
 import argparse
 import random
@@ -89,7 +89,7 @@ def readdress(args):
         sys.exit(f"{args.source}: not a pcap file (convert pcapng with: editcap -F pcap IN OUT)")
     if struct.unpack_from(order + "I", data, 20)[0] & 0x0FFFFFFF != 1:
         sys.exit(f"{args.source}: not a capture of Ethernet")
-    offset, packets = 24, 0
+    offset, packets, others = 24, 0, 0
     with open(args.file, "wb") as file:
         file.write(data[:24])
         while offset + 16 <= len(data):
@@ -97,10 +97,15 @@ def readdress(args):
             packet = data[offset + 16 : offset + 16 + length]
             if len(packet) < length:
                 break
-            file.write(data[offset : offset + 16] + ether + packet[12:])
+            if packet[12:14] == b"\x08\x00":
+                file.write(data[offset : offset + 16] + ether + packet[12:])
+                packets += 1
+            else:
+                others += 1
             offset += 16 + length
-            packets += 1
-    print(packets, "packets")
+    if not packets:
+        sys.exit(f"{args.source}: none of its {others} packets is IPv4")
+    print(packets, "packets", others, "left out")
 
 
 def main():
