@@ -8,7 +8,7 @@
 # On one machine (root) the three hosts are network namespaces; with --hosts they are three
 # machines. See eval/README.md. An interrupted run is taken up by the same command again.
 #
-#   --profile NAME        smoke (1 minute), quick (4), full (28; default), night (hours)
+#   --profile NAME        smoke (1 minute), quick (4), full (28; default), night (7 hours)
 #   --output DIR          results and report (default pping-eval-PROFILE)
 #   --hosts FILE          three machines: lines "ROLE SSH-DESTINATION INTERFACE ADDRESS",
 #                         ROLE one of generator, router, sink; the router's ADDRESS is "-"
@@ -113,15 +113,15 @@ END
 }
 
 profile_night() {
-    SECONDS_OF_RUN=20 WARM_UP=3
-    local n=${REPEATS:-15} load
+    SECONDS_OF_RUN=15 WARM_UP=3
+    local n=${REPEATS:-10} load
     for load in bulk-{1,10,100,500,1000} download-{1,10,500} both-100 paced-100 short-64; do
         echo compare "$load" "$n" none empty-tc empty-xdp tc-r100 tc-r0 tc-a1 tc-nopush xdp-r100 xdp-r0
-        echo stats "$load" 3 empty-tc tc-r100 tc-r0 tc-nopush xdp-r100 xdp-r0
+        echo stats "$load" 2 empty-tc tc-r100 tc-r0 tc-nopush xdp-r100 xdp-r0
     done
     echo compare replay-max "$n" none empty-tc empty-xdp tc-r100 tc-r0 tc-nopush xdp-r100
     for load in replay-{50,100,200,300} samples-{50,100,200,300}; do
-        echo stats "$load" 3 empty-tc tc-r100 tc-r0 tc-nopush
+        echo stats "$load" 2 empty-tc tc-r100 tc-r0 tc-nopush
     done
     echo accuracy paced-50 5 tc-r0 xdp-r0
     echo accuracy paced-10 5 tc-r0 xdp-r0
