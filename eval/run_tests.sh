@@ -51,7 +51,7 @@ usage_error() {
     printf 'run_tests.sh: %s\n' "$*" >&2
     exit 2
 }
-usage() { sed -n '4,36s/^#\( \|$\)//p' "$0"; }
+usage() { sed -n '4,35s/^#\( \|$\)//p' "$0"; }
 
 # shellcheck source=eval/hosts.sh
 . "$EVAL_DIR/hosts.sh"
