@@ -120,6 +120,37 @@ static inline struct pping_config bench_config(void)
 	return config;
 }
 
+#define BENCH_PREFIXES 16384 /* the default */
+#define BENCH_SHARDS 2
+
+/* Adds to a configuration: per prefix, and no events; a shard for each of two CPUs. */
+static inline void bench_aggregate(struct pping_config *config)
+{
+	config->aggregate = config->no_rtt_events = config->no_flow_events = 1;
+	config->max_prefixes = BENCH_PREFIXES + PPING_PREFIX_FIRST;
+	config->prefix_mask4 = htonl(0xffffff00);
+	config->prefix_mask6[0] = htonl(0xffffffff);
+	config->prefix_mask6[1] = htonl(0xffff0000);
+	config->prefix_shard_mask = BENCH_SHARDS - 1;
+	config->prefix_private = 1;
+	config->prefix_hint_mask = 2 * BENCH_PREFIXES - 1;
+	/* any that spread: two prefixes behind one hint would be the worst case */
+	config->spill_seed[0] = 0x2545f4914f6cdd1dULL;
+	config->spill_seed[1] = 0x9fb21c651e98df25ULL;
+	config->spill_seed[2] = 0xd6e8feb86659fd93ULL;
+}
+
+static inline void size_prefixes(struct pping_kern *pping, const struct pping_config *config)
+{
+	__u32 places = config->max_prefixes;
+
+	bpf_map__set_max_entries(pping->maps.prefixes, BENCH_PREFIXES);
+	bpf_map__set_max_entries(pping->maps.prefix_places, BENCH_PREFIXES);
+	bpf_map__set_max_entries(pping->maps.prefix_hints, config->prefix_hint_mask + 1);
+	bpf_map__set_max_entries(pping->maps.prefix_packets, places * BENCH_SHARDS);
+	bpf_map__set_max_entries(pping->maps.prefix_rtts, places * 2);
+}
+
 static inline struct pping_kern *open_pping(const struct pping_config *config)
 {
 	struct pping_kern *pping = pping_kern__open();
@@ -129,9 +160,13 @@ static inline struct pping_kern *open_pping(const struct pping_config *config)
 	memcpy((void *)&pping->rodata->config, config, sizeof(*config));
 	if (config->counters)
 		bpf_map__set_value_size(pping->maps.flows, sizeof(struct pping_flow));
+	if (config->aggregate)
+		size_prefixes(pping, config);
 	pping->data_shared->shared.epoch = 1;
 	if (pping_kern__load(pping))
 		bench_die("can't load the programs (needs root)", errno);
+	for (__u32 i = PPING_PREFIX_FIRST; config->aggregate && i < config->max_prefixes; i++)
+		bpf_map_update_elem(bpf_map__fd(pping->maps.prefix_places), NULL, &i, BPF_ANY);
 	return pping;
 }
 

@@ -164,12 +164,17 @@ static void measure_mutated(struct bench *b, struct hook hook, const char *name,
 	print_row(row, &s, budget);
 }
 
+struct answered_rows {
+	const char *stamp, *match;
+	double match_budget;
+};
+
 /*
  * With S the price of a stamp and M of a match, an ACK after each data packet
  * costs S + M, one after four costs 4 S + M: all four stand in the flow's entry.
  */
 static void measure_answered(struct bench *b, struct hook hook, const char *family,
-			     unsigned int kind)
+			     unsigned int kind, const struct answered_rows *rows)
 {
 	struct samples stamp, match;
 	char row[80];
@@ -186,12 +191,10 @@ static void measure_answered(struct bench *b, struct hook hook, const char *fami
 		stamp.y[i] = stamp.ns[i] / floor;
 		match.y[i] = match.ns[i] / floor;
 	}
-	snprintf(row, sizeof(row), "%-4s data with a new TSval, stamped in the flow (-r 0), %s",
-		 hook.name, family);
+	snprintf(row, sizeof(row), "%-4s %s, %s", hook.name, rows->stamp, family);
 	print_row(row, &stamp, 2.5);
-	snprintf(row, sizeof(row), "%-4s ACK that matches: emitted and consumed (-r 0), %s",
-		 hook.name, family);
-	print_row(row, &match, 10);
+	snprintf(row, sizeof(row), "%-4s %s, %s", hook.name, rows->match, family);
+	print_row(row, &match, rows->match_budget);
 }
 
 /* Paired with the floor program's own, over the same random flows of IPv4. */
@@ -217,13 +220,18 @@ static void measure_cold(struct bench *b, const char *name, unsigned int kind, d
 
 static void news_rows(struct bench *b)
 {
+	static const struct answered_rows rows = {
+		"data with a new TSval, stamped in the flow (-r 0)",
+		"ACK that matches: emitted and consumed (-r 0)", 10
+	};
+
 	measure_cold(b, "tc   data of a random one of 60,000 flows (paired), IPv4", 0, 1.1);
 	measure_cold(b, "tc   data of a random one of 60,000 flows (paired), IPv6", FRAME_IPV6, 0);
-	measure_answered(b, tc_hook(b), "IPv4", 0);
-	measure_answered(b, tc_hook(b), "IPv6", FRAME_IPV6);
-	measure_answered(b, tc_hook(b), "VLAN IPv4", FRAME_VLAN);
-	measure_answered(b, xdp_hook(b), "IPv4", 0);
-	measure_answered(b, xdp_hook(b), "IPv6", FRAME_IPV6);
+	measure_answered(b, tc_hook(b), "IPv4", 0, &rows);
+	measure_answered(b, tc_hook(b), "IPv6", FRAME_IPV6, &rows);
+	measure_answered(b, tc_hook(b), "VLAN IPv4", FRAME_VLAN, &rows);
+	measure_answered(b, xdp_hook(b), "IPv4", 0, &rows);
+	measure_answered(b, xdp_hook(b), "IPv6", FRAME_IPV6, &rows);
 	/* nobody answers */
 	measure_mutated(b, tc_hook(b), "data with a new TSval, spilled to the 4 MiB table, IPv4",
 			MUTATE_TSVAL, 0, 0);
@@ -266,6 +274,46 @@ static void counted_rows(struct bench *b)
 	open_as(b, &config);
 	introduce(b->pping, 0, 3);
 	measure_still(b, tc_hook(b), "TCP data, TSval already seen, IPv4 (--counters)", &f, 0);
+}
+
+/* While aggregating: all but the stamp have budgets of their own, which tracked packets share. */
+static void aggregated_rows(struct bench *b)
+{
+	static const struct {
+		const char *name;
+		unsigned int kind;
+		__u32 payload;
+		double budget;
+	} rows[] = {
+		{ "UDP, IPv4 (-a)", FRAME_UDP, 100, 1.5 },
+		{ "UDP, IPv6 (-a)", FRAME_UDP | FRAME_IPV6, 100, 1.5 },
+		{ "TCP without timestamps, IPv4 (-a)", FRAME_NO_TS, 100, 1.5 },
+		{ "TCP without timestamps, IPv6 (-a)", FRAME_NO_TS | FRAME_IPV6, 100, 1.5 },
+		{ "TCP data, TSval already seen, IPv4 (-a)", 0, 100, 2.5 },
+		{ "TCP data, TSval already seen, IPv6 (-a)", FRAME_IPV6, 100, 2.5 },
+		{ "TCP data, TSval already seen, VLAN IPv4 (-a)", FRAME_VLAN, 100, 2.5 },
+		{ "pure ACK, nothing new, IPv4 (-a)", 0, 0, 2.5 },
+		{ "pure ACK, nothing new, IPv6 (-a)", FRAME_IPV6, 0, 2.5 },
+	};
+	static const struct answered_rows answered = {
+		"data with a new TSval, stamped in the flow (-a)",
+		"ACK that matches: aggregated (-a)", 4
+	};
+	struct pping_config config = bench_config();
+
+	bench_aggregate(&config);
+	open_as(b, &config);
+	introduce(b->pping, 0, 3);
+	introduce(b->pping, FRAME_IPV6, 3);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct frame f = make_frame(rows[i].kind, rows[i].payload, 3, 3);
+
+		measure_still(b, tc_hook(b), rows[i].name, &f, rows[i].budget);
+		measure_still(b, xdp_hook(b), rows[i].name, &f, rows[i].budget);
+	}
+	measure_answered(b, tc_hook(b), "IPv4", 0, &answered);
+	measure_answered(b, tc_hook(b), "IPv6", FRAME_IPV6, &answered);
+	measure_answered(b, xdp_hook(b), "IPv4", 0, &answered);
 }
 
 /* --- all -------------------------------------------------------------------------------- */
@@ -345,6 +393,7 @@ int main(void)
 	news_rows(&b);
 	sampled_rows(&b);
 	counted_rows(&b);
+	aggregated_rows(&b);
 	floor_rows(&b);
 	event_rows(&b);
 	events__free(b.events);

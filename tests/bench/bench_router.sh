@@ -15,8 +15,8 @@ lab_begin iperf3
 SERVERS=4 # iperf3 has at most 128 streams
 SLICE=${SLICE:-1}
 SETTLE=${SETTLE:-0.5} # attaching disturbs the flows for a moment
-# Settings of the monitor, one a word, "_" for spaces; aggregation is another one.
-MODES=${MODES:-"-r_100 -r_0"}
+# Settings of the monitor, one a word, "_" for spaces.
+MODES=${MODES:-"-r_100 -r_0 -a_1"}
 
 # flows_start FLOWS SECONDS: bulk flows from client to server
 flows_start() {

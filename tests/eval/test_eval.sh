@@ -1,5 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
+# alone: it loads both cores
 # The performance study runs, survives what it is promised to, and counts right. Its speeds are
 # nobody's business here.
 # timeout: 400
