@@ -19,7 +19,7 @@ function lines(rows, key, x, y, label = (k) => k) {
     const series = keys.map((k) => ({ label: label(k), y: Array(xs.length).fill(null) }));
     for (const row of rows)
         series[keys.indexOf(row[key])].y[place.get(row[x])] = row[y];
-    return { x: xs.map(short), series: series.map((s) => ({ ...s, y: s.y.map(short) })) };
+    return { x: xs.map((value) => Number(value.toPrecision(13))), series: series.map((s) => ({ ...s, y: s.y.map(short) })) };
 }
 
 // A share that has reached 1 stays there, one that has not begun is 0: for curves over one axis.

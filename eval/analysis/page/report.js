@@ -56,7 +56,7 @@
             width, height: width < 500 ? 240 : 320, ms: 1e-3,
             tzDate: (ts) => uPlot.tzDate(new Date((ts + data.tzOffset) * 1e3), 'Etc/UTC'),
             cursor: { drag: { x: true, y: false }, focus: { prox: 24 } }, legend: { show: false },
-            scales: { x: { time: Boolean(chart.time && data.absolute), distr: chart.xlog ? 3 : 1 },
+            scales: { x: { time: Boolean(chart.time && data.absolute), distr: chart.xlog ? 3 : 1, ...(chart.xlog && { range: (u, lo, hi) => [lo, hi] }) },
                 y: { distr: chart.ylog ? 3 : 1, ...(chart.yrange && { range: chart.yrange }), ...(!chart.yrange && !chart.ylog && { range: (u, lo, hi) => [Math.min(0, lo), hi > 0 ? hi * 1.05 : 1] }) } },
             axes: [x, y],
             series: [{}, ...chart.series.map((s, i) => ({ label: s.label, show: !hidden.has(i), stroke: colour(hue(chart, i)), width: dashed(chart, s) ? 1.5 : 2, dash: dashed(chart, s) ? [6, 4] : undefined,
