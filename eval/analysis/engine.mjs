@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 export const here = path.dirname(fileURLToPath(import.meta.url));
 
 // What the engine's own bound does not cover: Node.js, the library, the allocator's slack.
-const OUTSIDE_MIB = 380;
+const OUTSIDE_MIB = 500;
 
 export const quote = (text) => `'${String(text).replaceAll("'", "''")}'`;
 

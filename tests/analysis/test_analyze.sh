@@ -103,13 +103,13 @@ exits() {
 
 usage() {
     exits 2 'name the files' eval/analyze && exits 2 'no prefix' eval/analyze --client-net 10.0.0.0/33 README.md &&
-        exits 2 'such as' eval/analyze --tz 25 README.md && exits 2 -- --nonsense eval/analyze --nonsense &&
+        exits 2 'such as' eval/analyze --tz 25 README.md && exits 2 "'--nonsense'" eval/analyze --nonsense &&
         exits 1 'not a file' eval/analyze /nonexistent && exits 2 'give -o' eval/synth &&
         eval/analyze --help | grep -q -- --client-net && [ ! -e report ]
 }
 
 # Nothing in the tree may say where packages came from.
-lockfile() { ! grep -nE 'resolved|https?:' eval/analysis/package-lock.json eval/analysis/package.json eval/analysis/.npmrc; }
+lockfile() { ! grep -nE '"resolved"|https?:' eval/analysis/{package-lock.json,package.json,.npmrc}; }
 
 browser() { timeout 120 "$NODE" tests/analysis/browser.mjs "$@"; }
 

@@ -35,7 +35,7 @@
 
     const show = {
         text: (value) => String(value), int: (value) => value.toLocaleString('en'), ms: precise, number: precise, seconds: precise, bytes,
-        percent: (value) => `${Number((100 * value).toPrecision(3))} %`, time: clock,
+        percent: (value) => `${Number((100 * value).toPrecision(4))} %`, time: clock,
     };
 
     // --- charts -----------------------------------------------------------------------------

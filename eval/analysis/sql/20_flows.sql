@@ -115,12 +115,13 @@ SELECT fid, min(t) AS t_first, max(t) AS t_last, max(sent_bytes) AS sent_bytes, 
 FROM sample GROUP BY fid;
 
 CREATE TABLE flow AS
-SELECT r.fid, d.cnum + ((r.fid - 1) // (SELECT count(*) FROM direction_final)) * (SELECT count(*) FROM connection_tuple) AS cid,
+SELECT r.fid, d.cnum + r.instance * r.connections AS cid,
     d.source_id, d.half, d.side_by, d.proto, d.ipv, d.service_port, d.src_ip, d.src_port, d.dst_ip, d.dst_port, d.src_prefix, d.dst_prefix,
     r.n, t.t_first, t.t_last, least(r.rtt_min, coalesce(t.min_rtt, r.rtt_min)) AS rtt_min, r.rtt_p50, r.rtt_p95, r.rtt_max,
     t.sent_bytes, t.rec_bytes
-FROM flow_rank r JOIN flow_time t ON t.fid = r.fid
-    JOIN direction_final d ON d.tid = (r.fid - 1) % (SELECT count(*) FROM direction_final) + 1;
+FROM (SELECT *, (fid - 1) % directions + 1 AS tid, (fid - 1) // directions AS instance
+    FROM flow_rank, (SELECT count(*) AS directions FROM direction_final), (SELECT count(*) AS connections FROM connection_tuple)) r
+    JOIN flow_time t ON t.fid = r.fid JOIN direction_final d ON d.tid = r.tid;
 
 CREATE TABLE service AS
 SELECT service_port, n, CASE WHEN k <= 8 THEN CAST(service_port AS VARCHAR) ELSE 'other' END AS service

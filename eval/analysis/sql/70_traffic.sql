@@ -4,8 +4,8 @@
 -- step: connections
 CREATE TABLE connection_end AS
 SELECT cid, max(CASE WHEN opening THEN t END) AS opened, max(CASE WHEN NOT opening THEN t END) AS closed,
-    max(CASE WHEN opening THEN reason END) AS opened_by, max(CASE WHEN NOT opening THEN reason END) AS closed_by, min(fid) AS fid
-FROM flow_event GROUP BY cid;
+    max(CASE WHEN opening THEN reason END) AS opened_by, max(CASE WHEN NOT opening THEN reason END) AS closed_by, (min(fid) - 1) % max(directions) + 1 AS tid
+FROM flow_event, (SELECT count(*) AS directions FROM direction_final) GROUP BY cid;
 
 CREATE TABLE connection_flow AS
 SELECT cid, max(proto) AS proto, max(ipv) AS ipv, min(t_first) AS t_first, max(t_last) AS t_last, sum(n) AS samples,
@@ -24,7 +24,7 @@ SELECT coalesce(f.cid, e.cid) AS cid, coalesce(f.proto, d.proto) AS proto, coale
         ELSE greatest(f.t_last, coalesce(e.opened, f.t_last)) END - coalesce(e.opened, f.t_first)) / 1e9) AS seconds,
     e.opened IS NOT NULL AND e.closed IS NOT NULL AND e.closed_by <> 'timeout' AS whole, f.up_bytes, f.down_bytes
 FROM connection_flow f FULL JOIN connection_end e ON e.cid = f.cid
-    LEFT JOIN direction_final d ON d.tid = (e.fid - 1) % (SELECT count(*) FROM direction_final) + 1;
+    LEFT JOIN direction_final d ON d.tid = e.tid;
 
 CREATE TABLE connection_summary AS
 SELECT coalesce(proto, 'unknown') AS proto, count(*) AS connections, sum(CASE WHEN whole THEN 1 ELSE 0 END) AS seen_whole,
