@@ -30,7 +30,7 @@ done
 sleep 10
 bulk "$SERVER4" 5201 12 -R # a download
 sleep 6
-bulk "$SERVER6" 5201 10 # an upload
+bulk "$SERVER6" 5201 10 -b 20M # an upload
 sleep 4
 bulk "$SERVER4" 5202 12 -R -P 4 # four downloads at once
 for pid in "${loads[@]}"; do
@@ -41,7 +41,7 @@ pping_stop
 set +e
 ls -l "$LAB_TMP/r0.jsonl"
 rm -rf "$here/example"
-"$here/../analyze" "$LAB_TMP/r0.jsonl" -o "$here/example" --client-net 10.11.1.0/24,fd00:11:1::/64 \
+cd "$LAB_TMP" && "$here/../analyze" r0.jsonl -o "$here/example" --client-net 10.11.1.0/24,fd00:11:1::/64 \
     --title "A minute on a testbed of pping's" || exit 1
 # small enough to keep: no table of single flows, no second format
 rm -f "$here"/example/tables/*.parquet "$here"/example/tables/flows.csv

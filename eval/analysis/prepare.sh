@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash disable=SC2034,SC2154
 # Sourced: finds Node.js, and installs the packages of package-lock.json on first use.
 # Sets NODE. Returns 1 after one line that says what to do.
 NODE=$(command -v node || command -v nodejs) || {
@@ -11,13 +12,9 @@ if [ ! -e "$here/node_modules/.package-lock.json" ]; then
         return 1
     }
     echo "${0##*/}: installing DuckDB and uPlot into $here/node_modules (once) ..." >&2
-    # the lockfile knows the engine's binary for this platform only
-    how=ci
-    [ "$(uname -sm)" = "Linux x86_64" ] || how="install --no-package-lock"
-    # shellcheck disable=SC2086 # words
-    why=$(cd "$here" && timeout 300 npm $how --omit=dev --no-audit --no-fund --loglevel=error 2>&1) || {
-        echo "${0##*/}: npm could not install them: $(grep -m1 . <<<"$why" | cut -c1-200);" \
-            "run (cd $here && npm $how --omit=dev) where a package registry can be reached" >&2
+    why=$(cd "$here" && timeout 300 npm ci --omit=dev --no-audit --no-fund --loglevel=error 2>&1) || {
+        echo "${0##*/}: npm could not install them: $(grep -v -m1 -e ' code ' -e '^$' -e warn <<<"$why" | cut -c1-200);" \
+            "run (cd $here && npm ci --omit=dev) where a package registry can be reached" >&2
         return 1
     }
 fi

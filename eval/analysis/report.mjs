@@ -183,7 +183,7 @@ async function hourSection(engine, study, tz) {
     });
     const enough = agreement.some((row) => row.days >= 2 && row.points >= 24);
     const why = !study ? 'No RTT has a time.' : !study.absolute_time ? 'Times are relative to the start of the run: hours of the day are not known.' :
-        enough ? '' : `The study covers ${(study.span_s / 3600).toFixed(1)} hours: an effect of the hour shows only if it comes again on another day, for twelve hours of two days at least.`;
+        enough ? '' : `The study covers ${study.span_s < 7200 ? count(Math.max(1, Math.round(study.span_s / 60)), 'minute') : `${(study.span_s / 3600).toFixed(1)} hours`}: an effect of the hour shows only if it comes again on another day, for twelve hours of two days at least.`;
     return { id: 'hours', title: 'Time of day', question: 'Do RTTs depend on the time of day?', verdict: !enough ? 'cannot tell' : found.length ? 'found' : 'not found',
         sentence: why || (found.length ? found.map((row) => {
             const mine = rows.filter((r) => r.half === row.half).sort((a, b) => b.p50_ms - a.p50_ms);

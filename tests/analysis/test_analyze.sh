@@ -37,7 +37,7 @@ try() {
 }
 
 truth() { "$PYTHON" tests/analysis/truth.py "$@"; }
-NETS=(--client-net 10.64.0.0/10,2001:db8:1000::/36)
+NETS=(--client-net "10.64.0.0/10,2001:db8:1000::/36")
 
 # made NAME SYNTH-OPTION...: data in $TMP/NAME
 made() {

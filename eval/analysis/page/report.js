@@ -45,12 +45,19 @@
     // the two curves of one half have one colour
     const hue = (chart, i) => chart.dashed !== undefined ? `--s${(i >> 1) % 4}` : `--s${i % 4}`;
 
+    // the time of day, and below it the date where it changes
+    const dates = (u, splits, axis, space, step) => splits.map((t, i) => {
+        const text = (at) => new Date((at + data.tzOffset) * 1000).toISOString();
+        const day = text(t).slice(0, 10);
+        return (step < 60 ? text(t).slice(11, 19) : text(t).slice(11, 16)) + (i && text(splits[i - 1]).slice(0, 10) === day ? '' : `\n${day}`);
+    });
+
     function options(chart, width, hidden) {
         const axis = { stroke: colour('--soft'), grid: { stroke: colour('--line'), width: 1 }, ticks: { stroke: colour('--line') } };
         const values = (log) => (u, splits) => splits.map((v) => v === null ? '' : log && !/^1|^2|^5/.test(v.toExponential()) ? '' : chart.xbytes ? bytes(v) : precise(v));
         const x = { ...axis, label: chart.xlabel, labelSize: chart.xlabel ? 24 : 0 };
-        if (!chart.time || !data.absolute)
-            x.values = values(chart.xlog);
+        x.values = chart.time && data.absolute ? dates : values(chart.xlog);
+        x.space = chart.time ? 90 : 50;
         const y = { ...axis, label: chart.ylabel, labelSize: chart.ylabel ? 24 : 0, size: 56, values: chart.yformat === 'percent' ? (u, splits) => splits.map((v) => `${Math.round(100 * v)} %`) : values(chart.ylog) };
         return {
             width, height: width < 500 ? 240 : 320, ms: 1e-3,
