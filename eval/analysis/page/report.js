@@ -67,6 +67,8 @@
                 y: { distr: chart.ylog ? 3 : 1, ...(chart.yrange && { range: chart.yrange }), ...(!chart.yrange && !chart.ylog && { range: (u, lo, hi) => [Math.min(0, lo), hi > 0 ? hi * 1.05 : 1] }) } },
             axes: [x, y],
             series: [{}, ...chart.series.map((s, i) => ({ label: s.label, show: !hidden.has(i), stroke: colour(hue(chart, i)), width: dashed(chart, s) ? 1.5 : 2, dash: dashed(chart, s) ? [6, 4] : undefined,
+                // a share jumps where a value is; it does not rise in between
+                ...(chart.yformat === 'percent' && { paths: uPlot.paths.stepped({ align: 1 }) }),
                 points: chart.points ? { show: true, size: 7 } : { show: undefined, size: 4 }, spanGaps: Boolean(chart.join) }))],
             hooks: { setCursor: [(u) => readout(u)] },
         };
