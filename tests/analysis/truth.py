@@ -125,6 +125,28 @@ def absent(data, report):
     found = findings_of(report)
     verdicts(found, dict(rtt="not found", variation="not found", load="not found", servers="not found", change="not found",
                          hours="cannot tell", quality="not found"))
+    load(data, report)
+
+
+def load(data, report):
+    """What passed in each second, by the counters of each connection: servers are in 198.51.100.0/24 and 2001:db8:ffff::/48."""
+    at = collections.defaultdict(lambda: [0, 0])
+    for event in events(data):
+        if "rtt" in event:
+            server = event["src_ip"].startswith(("198.51.100.", "2001:db8:ffff:"))
+            ends = sorted([(event["src_ip"], event["src_port"]), (event["dest_ip"], event["dest_port"])])
+            bytes_ = at[ends[0], ends[1], event["protocol"], event["timestamp"] // 10**9]
+            up, down = ("sent_bytes", "rec_bytes") if server else ("rec_bytes", "sent_bytes")
+            bytes_[0] = max(bytes_[0], event[up])
+            bytes_[1] = max(bytes_[1], event[down])
+    before, wanted = {}, collections.defaultdict(lambda: [0, 0])
+    for key in sorted(at):
+        was = before.get(key[:3], [0, 0])
+        for i in (0, 1):
+            wanted[key[3]][i] += max(0, at[key][i] - was[i])
+        before[key[:3]] = at[key]
+    found = {int(row["sec"]): [int(row["up_bytes"]), int(row["down_bytes"])] for row in table(report, "load")}
+    check("load by second", found == dict(wanted), len(found), len(wanted), next(((s, found.get(s), wanted[s]) for s in wanted if found.get(s) != wanted[s]), None))
 
 
 def hours(data, report):

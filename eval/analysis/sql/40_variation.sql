@@ -33,10 +33,10 @@ SELECT * FROM (SELECT row_number() OVER (ORDER BY variation DESC, fid) AS rank, 
     t_first / 1e9 AS first_s, (t_last - t_first) / 1e9 AS seconds, rtt_min / 1e6 AS min_ms, rtt_p50 / 1e6 AS p50_ms, rtt_p95 / 1e6 AS p95_ms,
     variation / 1e6 AS variation_ms FROM flow_variation) WHERE rank <= 100;
 
--- A prefix stands out if more of its flows vary by over 50 ms than elsewhere, by 4 standard errors, and a tenth or more do.
+-- A prefix stands out if more of its flows vary by over 50 ms than elsewhere, by 4 standard errors, and a twentieth or more do.
 CREATE TABLE prefix_variation AS
 SELECT half, prefix, flows, p50_ms, p90_ms, over AS share_over_50_ms, others_over AS others_share_over_50_ms, z,
-    flows >= 5 AND over >= 0.1 AND z > 4 AND over > 2 * others_over AS found
+    flows >= 5 AND over >= 0.05 AND z > 4 AND over > 2 * others_over AS found
 FROM (SELECT *, (over - others_over) / sqrt(greatest(1e-9, pooled * (1 - pooled) * (1.0 / flows + 1.0 / greatest(1, all_flows - flows)))) AS z
     FROM (SELECT p.half, p.prefix, p.flows, p.p50_ms, p.p90_ms, p.n_over / CAST(p.flows AS DOUBLE) AS over, a.flows AS all_flows,
             (a.n_over - p.n_over) / CAST(greatest(1, a.flows - p.flows) AS DOUBLE) AS others_over, (a.n_over + 0.5) / (a.flows + 1.0) AS pooled
@@ -51,14 +51,21 @@ CREATE TABLE flow_second AS
 SELECT s.fid, s.t // 1000000000 AS sec, count(*) AS n, avg(s.rtt - f.rtt_min) AS excess, max(s.sent_bytes) AS sent_bytes, max(s.rec_bytes) AS rec_bytes
 FROM sample s JOIN flow f ON f.fid = s.fid WHERE s.t IS NOT NULL GROUP BY s.fid, s.t // 1000000000;
 
--- Episodes: five-second slots in which half of the flow-seconds or more towards a prefix are 50 ms above their flows' least,
--- of two flows at least; slots without a gap between them of more than one, two in all at least.
+-- Episodes: five-second slots in which half of the flow-seconds or more towards a prefix are 50 ms above the least RTT of who
+-- answers (on the Internet half: of that server for those clients), of two connections at least; slots without a gap between them
+-- of more than one, two in all at least. A flow that begins in a full queue knows no less, so that its own least will not do.
 -- step: episodes
+CREATE TABLE least_of_end AS
+SELECT half, src_ip, CASE WHEN half = 'client' THEN '' ELSE coalesce(dst_prefix, '') END AS seen_by, min(rtt_min) AS least
+FROM flow WHERE src_ip IS NOT NULL AND src_ip <> '-' GROUP BY 1, 2, 3;
+
 CREATE TABLE bad_slot AS
 SELECT half, prefix, slot, flows, excess FROM (
-    SELECT f.half, f.src_prefix AS prefix, x.sec // 5 AS slot, count(DISTINCT f.cid) AS flows, avg(x.excess) AS excess,
-        avg(CASE WHEN x.excess > 50000000 THEN 1.0 ELSE 0 END) AS share
-    FROM flow_second x JOIN flow f ON f.fid = x.fid WHERE f.n >= 10 AND f.src_prefix IS NOT NULL GROUP BY f.half, f.src_prefix, x.sec // 5)
+    SELECT half, prefix, slot, count(DISTINCT cid) AS flows, avg(excess) AS excess, avg(CASE WHEN excess > 50000000 THEN 1.0 ELSE 0 END) AS share
+    FROM (SELECT f.half, f.cid, f.src_prefix AS prefix, x.sec // 5 AS slot, x.excess + f.rtt_min - l.least AS excess
+        FROM flow_second x JOIN flow f ON f.fid = x.fid
+            JOIN least_of_end l ON l.half = f.half AND l.src_ip = f.src_ip AND l.seen_by = CASE WHEN f.half = 'client' THEN '' ELSE coalesce(f.dst_prefix, '') END
+        WHERE f.src_prefix IS NOT NULL) GROUP BY half, prefix, slot)
 WHERE share >= 0.5 AND flows >= 2;
 
 CREATE TABLE episode AS
