@@ -105,7 +105,7 @@ const select = (file, from) => {
         FROM (SELECT text, ok, json_transform(CASE WHEN ok THEN text END, ${structure}) AS j
             FROM (SELECT text, json_valid(text) AS ok FROM (SELECT CASE WHEN line LIKE '%}' THEN line ELSE rtrim(line, ', ' || chr(13)) END AS text FROM
                 read_csv(${quote(from)}, columns = {'line': 'VARCHAR'}, auto_detect = false, header = false, delim = e'\\x01',
-                    quote = '', escape = '', comment = '', max_line_size = 262144, buffer_size = 4194304, store_rejects = true, rejects_limit = 10000,
+                    quote = '', escape = '', comment = '', max_line_size = 262144, buffer_size = 16777216, store_rejects = true, rejects_limit = 10000,
                     compression = 'none'))
                 WHERE text NOT IN ('', '[', ']')))`;
 };

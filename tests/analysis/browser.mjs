@@ -49,6 +49,8 @@ async function open(browser, file, options) {
 
 const background = (page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
 
+const becomes = (page, colour) => page.waitForFunction((wanted) => getComputedStyle(document.body).backgroundColor === wanted, colour, { timeout: 10000 });
+
 async function check(browser, directory) {
     const file = path.resolve(directory, 'report.html');
     const { page, trouble } = await open(browser, file, { viewport: { width: 1100, height: 900 }, colorScheme: 'light' });
@@ -106,9 +108,9 @@ async function check(browser, directory) {
     const dark = await background(page);
     assert.notEqual(light, dark);
     await page.emulateMedia({ colorScheme: 'dark' });
-    assert.equal(await background(page), dark);
+    await becomes(page, dark);
     await page.emulateMedia({ colorScheme: 'light' });
-    assert.equal(await background(page), light);
+    await becomes(page, light);
 
     // print
     const pdf = await page.pdf({ format: 'A4' });
@@ -118,7 +120,7 @@ async function check(browser, directory) {
 
     // a phone: nothing is wider than it
     const phone = await open(browser, file, { viewport: { width: 375, height: 700 }, isMobile: true, hasTouch: true, colorScheme: 'dark' });
-    assert.equal(await background(phone.page), dark);
+    await becomes(phone.page, dark);
     assert.equal(await phone.page.evaluate(() => document.documentElement.scrollWidth), 375);
     assert.deepEqual(phone.trouble, []);
     await phone.page.close();
