@@ -218,7 +218,7 @@ async function main(argv) {
         const engine = await Engine.open(work, { memory: 1024 });
         for (const macro of macros(number('seed', values.seed ?? '1', 0, 1e9)).split(';'))
             await engine.run(macro);
-        const perLine = values.counters ? 285 : 215;
+        const perLine = values.counters ? 266 : 191;
         await engine.run(flowTable(20000, seconds));
         const mean = (await engine.row(`SELECT avg(duration * (rate_c + rate_s) + 1.7) AS n FROM flow`)).n;
         const flows = Math.max(50, Math.round(size / perLine / mean));
