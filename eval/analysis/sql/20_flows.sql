@@ -129,7 +129,9 @@ FROM (SELECT service_port, count(*) AS n, row_number() OVER (ORDER BY count(*) D
     FROM flow WHERE service_port IS NOT NULL GROUP BY service_port);
 
 CREATE TABLE flow_class AS
-SELECT f.fid, f.half, coalesce(f.proto, 'unknown') AS proto, coalesce(CAST(f.ipv AS VARCHAR), 'unknown') AS ipv,
+SELECT f.fid, f.half,
+    -- one protocol of pings: the version of IP is a question of its own
+    CASE WHEN f.proto LIKE 'ICMP%' THEN 'ICMP' ELSE coalesce(f.proto, 'unknown') END AS proto, coalesce(CAST(f.ipv AS VARCHAR), 'unknown') AS ipv,
     CASE WHEN f.service_port IS NULL THEN '-' ELSE s.service END AS service, o.source, f.n
 FROM flow f JOIN (SELECT DISTINCT source_id, source FROM file) o ON o.source_id = f.source_id LEFT JOIN service s ON s.service_port = f.service_port;
 
