@@ -35,6 +35,21 @@ LDFLAGS += -fsanitize=address,undefined
 endif
 LIBS := $(shell $(PKG_CONFIG) --libs libbpf libxdp libpcap 2>/dev/null || echo -lxdp -lbpf -lpcap) -lelf -lz
 
+# $(call optional,NAME,PACKAGE): WITH_NAME is 1 where pkg-config knows the package, or as it is
+# given; then the library is linked and HAVE_NAME defined.
+define optional_part
+WITH_$(1) ?= $$(shell $$(PKG_CONFIG) --exists $(2) 2>/dev/null && echo 1)
+ifeq ($$(WITH_$(1)),1)
+CPPFLAGS += -DHAVE_$(1)=1 $$(shell $$(PKG_CONFIG) --cflags $(2))
+LIBS += $$(shell $$(PKG_CONFIG) --libs $(2))
+else
+LEFT_OUT += $(2)
+endif
+endef
+optional = $(eval $(call optional_part,$(1),$(2)))
+
+$(call optional,ZSTD,libzstd)
+
 # The BPF side sees the target's uapi headers; clang's bpf target knows no architecture.
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
 BPF_CFLAGS = -O2 -g -target bpf -mcpu=v3 -Wall -Wno-unused-function -I. \
@@ -57,6 +72,7 @@ all: pping docs/pping.8 $(BUILD)/pping.bash
 pping: $(BUILD)/pping.o $(LIB)
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS) -o $@
+	$(if $(LEFT_OUT),@echo "  built without $(LEFT_OUT)")
 
 $(BUILD)/pping.o: pping.c $(SKEL) | $(BUILD)/src
 	$(say) CC $<

@@ -17,6 +17,16 @@ struct format_settings {
 	bool counters; /* add sent_ and rec_ fields to RTTs */
 };
 
+/* One of the things that are told about a run, not about a packet. */
+enum format_fact_kind { FORMAT_TEXT, FORMAT_NUMBER, FORMAT_TENTHS, FORMAT_YES };
+
+struct format_fact {
+	const char *key; /* letters, digits and _; NULL: left out */
+	enum format_fact_kind kind;
+	const char *text; /* any bytes */
+	uint64_t number; /* FORMAT_TENTHS: ten times what it stands for; FORMAT_YES: 0 or 1 */
+};
+
 struct format {
 	const char *name;
 	bool appendable; /* a file may hold several runs one after the other */
@@ -25,6 +35,9 @@ struct format {
 	void (*event)(struct text *out, const struct format_settings *set,
 		      const struct pping_event *event, uint64_t wall_ns, bool first);
 	void (*end)(struct text *out); /* after the last record; may be NULL */
+	/* A record of its own of them; wall_ns 0: without a time. NULL: the format has no form for it. */
+	void (*facts)(struct text *out, const struct format_fact *facts, size_t n, uint64_t wall_ns,
+		      bool first);
 };
 
 extern const struct format format_standard;

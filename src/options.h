@@ -17,6 +17,9 @@ enum option_format { FORMAT_STANDARD, FORMAT_JSON, FORMAT_JSONL, FORMAT_PPVIZ };
 enum option_hook { HOOK_TC, HOOK_XDP };
 enum option_xdp_mode { OPTION_XDP_UNSPECIFIED, OPTION_XDP_NATIVE, OPTION_XDP_GENERIC };
 
+/* As compressor.h has them, but for the first. */
+enum option_compress { COMPRESS_BY_NAME, COMPRESS_NONE, COMPRESS_ZSTD, COMPRESS_GZIP };
+
 #define OPTIONS_MAX_LOCAL 64
 
 /* Addresses that begin with the same bits, 128 at most; IPv4 as ::ffff:a.b.c.d, so at least 96. */
@@ -32,7 +35,19 @@ struct options {
 	const char *filter; /* NULL: none */
 	struct option_prefix local[OPTIONS_MAX_LOCAL];
 	uint32_t locals;
-	const char *write_path; /* NULL: stdout */
+	const char *write_path; /* NULL or "-": stdout */
+	bool rotating; /* write_path is a pattern of names: rotation.h; else one file, as it is */
+	enum option_compress compress; /* not COMPRESS_BY_NAME once parsed */
+	uint64_t rotate_size; /* bytes; 0: no limit */
+	uint64_t rotate_interval_s; /* 0: no limit */
+	uint64_t max_storage; /* bytes; 0: no limit */
+	bool drop_oldest; /* to keep to max_storage */
+	const char *on_rotate; /* NULL: none */
+	bool run_records;
+	uint64_t status_interval_ns; /* 0: none */
+	uint64_t duration_ns; /* 0: no limit */
+	uint64_t count; /* of RTTs; 0: no limit */
+	bool no_flow_events;
 	uint64_t rate_limit_ns;
 	uint32_t rtt_rate; /* fixed point, PPING_RATE_SHIFT fractional bits */
 	bool use_srtt;
@@ -50,6 +65,8 @@ struct options {
 	bool debug_cleanup;
 	bool quiet; /* no summary and no notes on stderr; errors stay */
 	bool exit_on_removal;
+	/* the options that were given, with what they were given unless that may be anybody's secret */
+	char given[1024];
 };
 
 enum options_verdict {

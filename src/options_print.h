@@ -20,6 +20,8 @@ enum option_kind {
 	OPTION_FILE,
 	OPTION_TEXT, /* as it is given */
 	OPTION_PREFIX, /* may be given several times */
+	OPTION_SIZE, /* bytes, or with K, M, G or T so many KiB, MiB, GiB or TiB */
+	OPTION_STORAGE, /* a size, and ",stop" or ",drop-oldest" */
 	OPTION_PRINT, /* prints something instead of running */
 };
 
@@ -34,6 +36,7 @@ enum option_group {
 	OPTION_GROUP_WHAT,
 	OPTION_GROUP_SAMPLING,
 	OPTION_GROUP_OUTPUT,
+	OPTION_GROUP_FILES,
 	OPTION_GROUP_ATTACHING,
 	OPTION_GROUP_MEMORY,
 	OPTION_GROUP_HELP,

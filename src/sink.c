@@ -3,24 +3,281 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 
 #include "clock.h"
+#include "commands.h"
 #include "format.h"
 #include "output.h"
+#include "rotation.h"
 #include "sink.h"
 
+/* What was written until then says how much an hour will be. */
+#define PLAN_AFTER_NS (10 * PPING_NS_PER_SEC)
+/* A disk that will be full so soon is worth a warning. */
+#define WARN_S 600
+/* How long the last command of --on-rotate is waited for. */
+#define LAST_COMMAND_MS 30000
+
 struct sink {
+	const struct options *options;
 	const struct format *format;
 	struct format_settings settings;
-	struct output *output;
+	struct output *output; /* either this */
+	struct rotation *rotation; /* or that */
+	struct commands *commands;
+	struct run_source source; /* once it runs */
+	bool begun;
+	bool run_records;
 	struct clock_map clock;
 	bool wall; /* events' timestamps are of the wall clock already */
 	struct loop *loop;
 	struct loop_source *writable; /* while something is pending */
+	struct loop_source *tick;
 	int watched_fd;
-	uint64_t records;
+	uint64_t files; /* begun, if not by the rotation */
+	uint64_t records; /* events that were formatted */
+	uint64_t records_before; /* this file */
+	uint64_t rtts;
+	uint64_t formatted; /* bytes */
+	uint64_t reached_ns; /* in events' time */
+	uint64_t begun_ns; /* monotonic */
+	bool is_file; /* there is something to plan */
+	bool planned, warned;
+	bool complete; /* it has what was asked for */
+	bool spent; /* or the budget is used up */
+	uint64_t left_out; /* events after that */
 };
+
+/* --- either kind of output ---------------------------------------------------------- */
+
+static inline struct text *text_of(struct sink *s)
+{
+	return s->rotation ? rotation__text(s->rotation) : output__text(s->output);
+}
+
+static inline bool is_first(const struct sink *s)
+{
+	return s->rotation ? rotation__first(s->rotation) : output__first(s->output);
+}
+
+static void use_up(struct sink *s)
+{
+	if (!s->complete && !s->options->quiet)
+		fprintf(stderr, "pping: --max-storage is used up: ending\n");
+	s->complete = s->spent = true;
+}
+
+/* 0 or a negative errno. */
+static int wrote_record(struct sink *s, bool event)
+{
+	int err;
+
+	s->records += event;
+	if (!s->rotation) {
+		output__wrote_record(s->output);
+		return 0;
+	}
+	err = rotation__wrote_record(s->rotation, event);
+	if (err == ROTATION_SPENT)
+		use_up(s);
+	return err < 0 ? err : 0;
+}
+
+/* --- records about the run -------------------------------------------------------------- */
+
+/*
+ * A capture's run record has no time: it would be that of the reading, and the
+ * output would differ from one reading to the next.
+ */
+static uint64_t record_time(const struct sink *s)
+{
+	return s->wall ? 0 : clock__wall(&s->clock, s->reached_ns);
+}
+
+static uint64_t file_number(const struct sink *s)
+{
+	return s->rotation ? rotation__files(s->rotation) : s->files;
+}
+
+static int put_begin(struct sink *s)
+{
+	struct text *text = text_of(s);
+	size_t before = text->len;
+
+	s->files++;
+	s->records_before = s->records;
+	if (!s->run_records)
+		return 0;
+	run_record__begin(text, s->options, &s->source, file_number(s), record_time(s),
+			  is_first(s));
+	return text->len == before ? 0 : wrote_record(s, false);
+}
+
+static void put_end(struct sink *s, bool last)
+{
+	struct text *text = text_of(s);
+	size_t before = text->len;
+	struct run_file file = {
+		.number = file_number(s),
+		.events = s->rotation ? rotation__file_events(s->rotation)
+				      : s->records - s->records_before,
+		.total_events = sink__records(s),
+		.last = last,
+	};
+
+	if (!s->run_records || !s->begun)
+		return;
+	run_record__end(text, s->options, &s->source, &file, record_time(s), is_first(s));
+	/* not handed to the rotation as a record: there is room for it beyond the budget */
+	if (text->len != before && !s->rotation)
+		output__wrote_record(s->output);
+}
+
+/* --- planning ---------------------------------------------------------------------------- */
+
+static bool is_regular(const struct options *options)
+{
+	struct stat st;
+
+	return options->write_path && strcmp(options->write_path, "-") &&
+	       !stat(options->write_path, &st) && S_ISREG(st.st_mode);
+}
+
+void sink__plan(const struct sink *s, struct plan *plan)
+{
+	memset(plan, 0, sizeof(*plan));
+	plan->known = s->is_file && s->begun;
+	if (!plan->known)
+		return;
+	plan->elapsed_ns = s->wall ? 0 : clock__now() - s->begun_ns;
+	plan->events = sink__records(s);
+	plan->formatted = s->formatted;
+	plan->bytes = s->rotation ? rotation__bytes(s->rotation) : s->formatted;
+	plan->files = file_number(s);
+	plan->dropped = s->rotation ? rotation__dropped(s->rotation) : 0;
+	plan->free = plan__free_space(s->options->write_path);
+	plan->budget = s->options->max_storage;
+	plan->drop_oldest = s->options->drop_oldest;
+}
+
+static void tell_plan(struct sink *s)
+{
+	struct plan plan;
+	char bytes[32];
+
+	if (s->options->quiet || s->wall || clock__now() - s->begun_ns < PLAN_AFTER_NS)
+		return;
+	sink__plan(s, &plan);
+	if (!s->planned && plan.events) {
+		s->planned = true;
+		plan__print(stderr, &plan);
+	}
+	if (!s->warned && !plan.budget && plan__lasts_s(&plan) < WARN_S) {
+		s->warned = true;
+		fprintf(stderr,
+			"pping: %s are left for %s: less than ten minutes at the rate so far\n",
+			plan__bytes(bytes, sizeof(bytes), (double)plan.free),
+			s->options->write_path);
+	}
+}
+
+static void check_room(const struct sink *s)
+{
+	uint64_t space = plan__free_space(s->options->write_path);
+	char budget[32], left[32];
+
+	if (s->options->quiet || space == UINT64_MAX || s->options->max_storage <= space)
+		return;
+	fprintf(stderr, "pping: --max-storage is %s, and %s are free\n",
+		plan__bytes(budget, sizeof(budget), (double)s->options->max_storage),
+		plan__bytes(left, sizeof(left), (double)space));
+}
+
+/* --- files that follow one another ---------------------------------------------------------- */
+
+static void on_finished(void *ctx, const char *path)
+{
+	struct sink *s = ctx;
+
+	if (s->commands)
+		commands__add(s->commands, path);
+}
+
+static int change_file(struct sink *s)
+{
+	int err = rotation__flush(s->rotation);
+
+	if (err < 0)
+		return err;
+	put_end(s, false);
+	err = rotation__next(s->rotation);
+	return err ? err : put_begin(s);
+}
+
+static int change_if_due(struct sink *s)
+{
+	return s->rotation && !s->complete && rotation__is_due(s->rotation) ? change_file(s) : 0;
+}
+
+static int on_tick(void *ctx, uint64_t expirations)
+{
+	struct sink *s = ctx;
+	int err = 0;
+
+	(void)expirations;
+	if (s->rotation)
+		err = rotation__tick(s->rotation);
+	if (err == ROTATION_SPENT)
+		use_up(s);
+	if (err >= 0)
+		err = change_if_due(s);
+	tell_plan(s);
+	return err < 0 ? err : s->complete ? LOOP_STOP : 0;
+}
+
+static int open_rotation(struct sink *s)
+{
+	static const enum compressor_kind kinds[] = {
+		[COMPRESS_NONE] = COMPRESSOR_NONE,
+		[COMPRESS_ZSTD] = COMPRESSOR_ZSTD,
+		[COMPRESS_GZIP] = COMPRESSOR_GZIP,
+	};
+	const struct options *o = s->options;
+	struct rotation_settings set = {
+		.pattern = o->write_path,
+		.format = s->format,
+		.compressor = kinds[o->compress],
+		.size = o->rotate_size,
+		.interval_s = o->rotate_interval_s,
+		.budget = o->max_storage,
+		.drop_oldest = o->drop_oldest,
+		.quiet = o->quiet,
+		.ctx = s,
+		.finished = on_finished,
+	};
+	int err = 0;
+
+	s->is_file = true;
+	s->run_records = true;
+	check_room(s);
+	if (o->on_rotate)
+		err = commands__new(&s->commands, s->loop, o->on_rotate);
+	return err ? err : rotation__open(&s->rotation, &set);
+}
+
+/* --- begin and end ------------------------------------------------------------------------ */
+
+static void release(struct sink *s)
+{
+	loop__remove(s->tick);
+	loop__remove(s->writable);
+	rotation__free(s->rotation);
+	commands__free(s->commands);
+	free(s);
+}
 
 int sink__open(struct sink **sink, const struct options *options, struct loop *loop)
 {
@@ -29,61 +286,158 @@ int sink__open(struct sink **sink, const struct options *options, struct loop *l
 
 	if (!s)
 		return -ENOMEM;
+	s->options = options;
 	s->format = format__find(options->format);
 	s->settings.counters = options->counters;
+	s->run_records = options->run_records;
 	s->loop = loop;
 	s->watched_fd = -1;
 	s->wall = options->read_path != NULL;
 	clock__init(&s->clock);
-	err = output__open(&s->output, options->write_path, s->format);
+	if (options->rotating) {
+		err = open_rotation(s);
+	} else {
+		err = output__open(&s->output, options->write_path, s->format);
+		s->is_file = !err && is_regular(options);
+	}
 	if (err) {
-		free(s);
+		release(s);
 		return err;
 	}
 	*sink = s;
 	return 0;
 }
 
-int sink__close(struct sink *s, int timeout_ms)
+int sink__begin(struct sink *s, const struct run_source *source)
 {
 	int err;
 
+	s->source = *source;
+	s->begun = true;
+	s->begun_ns = clock__now();
+	if (!s->wall)
+		s->reached_ns = s->begun_ns;
+	err = put_begin(s);
+	if (!err && s->is_file)
+		err = loop__timer(s->loop, ROTATION_TICK_NS, on_tick, s, &s->tick);
+	return err;
+}
+
+/* Of the rotation the last piece may be what the budget does not hold. */
+static int close_rotation(struct sink *s)
+{
+	int err;
+
+	if (rotation__flush(s->rotation) == ROTATION_SPENT)
+		use_up(s);
+	put_end(s, true);
+	err = rotation__close(s->rotation);
+	if (s->commands)
+		commands__finish(s->commands, LAST_COMMAND_MS);
+	return err;
+}
+
+int sink__close(struct sink *s, int timeout_ms, struct plan *plan)
+{
+	int err;
+
+	loop__remove(s->tick);
+	s->tick = NULL;
 	loop__remove(s->writable);
-	err = output__close(s->output, timeout_ms);
-	free(s);
+	s->writable = NULL;
+	if (!s->wall)
+		s->reached_ns = clock__now();
+	if (s->rotation) {
+		err = close_rotation(s);
+	} else {
+		put_end(s, true);
+		err = output__close(s->output, timeout_ms);
+	}
+	sink__plan(s, plan);
+	s->left_out += s->records - sink__records(s);
+	if (s->spent && s->left_out && !s->options->quiet)
+		fprintf(stderr, "pping: %" PRIu64 " events did not fit into --max-storage\n",
+			s->left_out);
+	release(s);
 	return err;
 }
 
 int sink__discard(struct sink *s)
 {
-	int err;
+	int err = 0;
 
-	loop__remove(s->writable);
-	err = output__discard(s->output);
-	free(s);
+	if (s->rotation)
+		rotation__discard(s->rotation);
+	else
+		err = output__discard(s->output);
+	release(s);
 	return err;
+}
+
+/* --- events ------------------------------------------------------------------------------- */
+
+static bool is_wanted(struct sink *s, const struct pping_event *event)
+{
+	if (s->complete && event->type != PPING_EVENT_LOST)
+		s->left_out++;
+	return !s->complete && !(s->options->no_flow_events && event->type == PPING_EVENT_FLOW);
+}
+
+/* 0 or a negative errno. */
+static int count_event(struct sink *s, const struct pping_event *event)
+{
+	int err = wrote_record(s, event->type != PPING_EVENT_LOST);
+
+	if (event->type == PPING_EVENT_RTT && ++s->rtts == s->options->count)
+		s->complete = true;
+	return err ? err : change_if_due(s);
 }
 
 int sink__event(struct sink *s, const struct pping_event *event)
 {
-	struct text *text = output__text(s->output);
+	struct text *text = text_of(s);
 	size_t before = text->len;
-	uint64_t wall = s->wall ? event->timestamp : clock__wall(&s->clock, event->timestamp);
+	uint64_t wall;
 
-	s->format->event(text, &s->settings, event, wall, output__first(s->output));
+	if (!is_wanted(s, event))
+		return 0;
+	wall = s->wall ? event->timestamp : clock__wall(&s->clock, event->timestamp);
+	s->reached_ns = event->timestamp;
+	s->format->event(text, &s->settings, event, wall, is_first(s));
 	if (text->failed) {
 		fprintf(stderr, "pping: out of memory for the output\n");
 		return -ENOMEM;
 	}
 	if (text->len != before) {
-		output__wrote_record(s->output);
-		s->records += event->type != PPING_EVENT_LOST;
-	} else if (event->type == PPING_EVENT_LOST) {
+		s->formatted += text->len - before;
+		return count_event(s, event);
+	}
+	if (event->type == PPING_EVENT_LOST)
 		/* the format has no form for it, and it must be known */
 		fprintf(stderr, "pping: lost %" PRIu64 " events\n", (uint64_t)event->lost);
-	}
 	return 0;
 }
+
+void sink__reached(struct sink *s, uint64_t mono_ns)
+{
+	if (!s->wall && s->reached_ns < mono_ns)
+		s->reached_ns = mono_ns;
+}
+
+int sink__status(struct sink *s, const struct status *status)
+{
+	struct text *text = text_of(s);
+	size_t before = text->len;
+
+	if (s->complete)
+		return 0;
+	status__put(text, s->format, status, clock__wall(&s->clock, status->to.mono_ns),
+		    is_first(s));
+	s->formatted += text->len - before;
+	return text->len == before ? 0 : wrote_record(s, false);
+}
+
+/* --- flushing ------------------------------------------------------------------------------ */
 
 static int on_writable(void *ctx, uint32_t epoll_events)
 {
@@ -91,7 +445,7 @@ static int on_writable(void *ctx, uint32_t epoll_events)
 	return sink__flush(ctx);
 }
 
-int sink__flush(struct sink *s)
+static int flush_output(struct sink *s)
 {
 	int fd = output__poll_fd(s->output);
 	int pending = output__flush(s->output);
@@ -108,9 +462,25 @@ int sink__flush(struct sink *s)
 	return loop__add(s->loop, s->watched_fd, EPOLLOUT, on_writable, s, &s->writable);
 }
 
+static int flush_rotation(struct sink *s)
+{
+	int err = rotation__flush(s->rotation);
+
+	if (err == ROTATION_SPENT)
+		use_up(s);
+	return err < 0 ? err : change_if_due(s);
+}
+
+int sink__flush(struct sink *s)
+{
+	int err = s->rotation ? flush_rotation(s) : flush_output(s);
+
+	return err < 0 ? err : s->complete ? LOOP_STOP : 0;
+}
+
 bool sink__full(const struct sink *s)
 {
-	return output__full(s->output);
+	return s->output && output__full(s->output);
 }
 
 void sink__check_clock(struct sink *s)
@@ -123,15 +493,30 @@ void sink__check_clock(struct sink *s)
 			(step < 0 ? -step : step) / 1000000 % 1000);
 }
 
-int sink__reopen(struct sink *s)
+static int reopen_output(struct sink *s)
 {
+	int err;
+
+	if (s->is_file)
+		put_end(s, false);
 	/* what is pending belongs to the old file; its fd may go with it */
 	loop__remove(s->writable);
 	s->writable = NULL;
-	return output__reopen(s->output);
+	err = output__reopen(s->output);
+	return err || !s->is_file ? err : put_begin(s);
+}
+
+int sink__reopen(struct sink *s)
+{
+	if (!s->rotation)
+		return reopen_output(s);
+	/* a storm of signals makes no storm of files */
+	if (s->complete || !rotation__file_events(s->rotation))
+		return 0;
+	return change_file(s);
 }
 
 uint64_t sink__records(const struct sink *s)
 {
-	return s->records;
+	return s->rotation ? rotation__events(s->rotation) : s->records;
 }
