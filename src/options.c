@@ -145,10 +145,10 @@ const struct option_row options_table[] = {
 	  .choices = compressions, .def = "by-name",
 	  .help = "compress the files of --write; by-name: as a .zst or .gz at the end of the "
 		  "name says" },
-	{ OPTION_GROUP_FILES, 0, "max-storage", "SIZE[,WHAT]", OPTION_STORAGE, .min = 256 * 1024,
+	{ OPTION_GROUP_FILES, 0, "max-storage", "SIZE", OPTION_STORAGE, .min = 256 * 1024,
 	  .max = 1ULL << 60, FIELD(max_storage),
-	  .help = "keep all files of this run together within SIZE: stop (the default) ends the "
-		  "run there, drop-oldest removes its oldest finished file" },
+	  .help = "keep all files of this run together within SIZE: \"SIZE,stop\" (or SIZE alone) "
+		  "ends the run there, \"SIZE,drop-oldest\" removes its oldest finished file" },
 	{ OPTION_GROUP_FILES, 0, "on-rotate", "COMMAND", OPTION_TEXT, FIELD(on_rotate),
 	  .help = "run a shell command for each file that is finished; its name is $1 and "
 		  "$PPING_FILE" },

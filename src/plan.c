@@ -75,7 +75,7 @@ static void print_room(FILE *to, const struct plan *p)
 
 	if (p->free != UINT64_MAX)
 		fprintf(to, "; %s free", plan__bytes(bytes, sizeof(bytes), (double)p->free));
-	if (lasts != UINT64_MAX)
+	if (lasts != UINT64_MAX && !p->drop_oldest)
 		fprintf(to, ", for %s", duration(time, sizeof(time), lasts));
 	if (p->budget && an_hour(p) > 0) {
 		double s = (double)p->budget / an_hour(p) * HOUR_S;

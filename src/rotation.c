@@ -87,7 +87,8 @@ static void note_leftovers(const struct rotation *r)
 
 static void note_number(const struct rotation *r)
 {
-	if (strcmp(r->file.name, r->file.wanted) && !r->set.quiet)
+	/* later ones are only as close together as they should be */
+	if (r->files == 1 && strcmp(r->file.name, r->file.wanted) && !r->set.quiet)
 		fprintf(stderr, "pping: %s is taken: writing %s\n", r->file.wanted, r->file.name);
 }
 
@@ -252,6 +253,10 @@ int rotation__flush(struct rotation *r)
 
 int rotation__wrote_record(struct rotation *r, bool event)
 {
+	if (r->err) {
+		r->text.len = 0;
+		return r->err;
+	}
 	r->first = false;
 	r->text_events += event;
 	r->file_events += event;
