@@ -432,8 +432,8 @@ static void take_prefix(struct parse *p, const struct option_row *row, const cha
 }
 
 /*
- * "20G": digits and perhaps a unit. What follows is left to the caller. NULL or
- * what is wrong with it.
+ * "20G": digits and perhaps a unit. What a comma begins is left to the caller.
+ * NULL or what is wrong with it.
  */
 static const char *parse_size(const struct option_row *row, const char *text, uint64_t *value,
 			      const char **end)
@@ -451,6 +451,8 @@ static const char *parse_size(const struct option_row *row, const char *text, ui
 		scale <<= 10 * (unit - units + 1);
 		++*end;
 	}
+	if (**end && **end != ',')
+		return "is not a size";
 	for (size_t i = 0; i < digits; i++) {
 		number = 10 * number + (text[i] - '0');
 		if (number > row->max / scale)
@@ -467,7 +469,7 @@ static void take_size(struct parse *p, const struct option_row *row, const char 
 
 	why = parse_size(row, text, &value, &end);
 	if (!why && *end)
-		why = "has something behind its size";
+		why = "is not a size";
 	if (why)
 		complain_value(p, row, text, why);
 	else

@@ -79,8 +79,10 @@ static int open_part(struct part_file *f, bool starts)
 
 static int set_names(struct part_file *f, unsigned int n)
 {
-	int err =
-		file_name__number(f->name, sizeof(f->name) - sizeof(FILE_NAME_PART), f->wanted, n);
+	int err;
+
+	f->number = n;
+	err = file_name__number(f->name, sizeof(f->name) - sizeof(FILE_NAME_PART), f->wanted, n);
 
 	if (!err)
 		snprintf(f->part, sizeof(f->part), "%.*s" FILE_NAME_PART,
@@ -90,14 +92,14 @@ static int set_names(struct part_file *f, unsigned int n)
 
 int part_file__create(struct part_file *f, const char *name, bool starts)
 {
-	unsigned int n;
+	unsigned int n = *f->wanted && !strcmp(f->wanted, name) ? f->number + 1 : 0;
 	int err = -EEXIST;
 
 	f->fd = -1;
 	if (strlen(name) >= sizeof(f->wanted))
 		return -ENAMETOOLONG;
 	strcpy(f->wanted, name);
-	for (n = 0; n < NUMBERS && err == -EEXIST; n++) {
+	for (; n < NUMBERS && err == -EEXIST; n++) {
 		err = set_names(f, n);
 		if (!err)
 			err = open_part(f, starts);
@@ -201,7 +203,7 @@ int part_file__publish(struct part_file *f)
 	strcpy(part, f->part);
 	if (!err)
 		err = rename_new(part, f->name);
-	for (n = 1; n < NUMBERS && err == -EEXIST; n++) {
+	for (n = f->number + 1; n < NUMBERS && err == -EEXIST; n++) {
 		err = set_names(f, n);
 		if (!err)
 			err = rename_new(part, f->name);

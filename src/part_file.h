@@ -18,12 +18,15 @@ struct part_file {
 	char name[PATH_MAX]; /* what it will be called, or is since part_file__publish() */
 	char part[PATH_MAX]; /* what it is called in progress */
 	char wanted[PATH_MAX]; /* the name without a number */
+	unsigned int number; /* that it has, 0: none */
 	dev_t dev;
 	ino_t ino;
 };
 
 /*
- * Prints nothing. starts: the first file of a run; then a name that another run
+ * Prints nothing. file is all 0, or that of the file before: where the name is
+ * the same, its numbers are not used again even if they have become free.
+ * starts: the first file of a run; then a name that another run
  * is writing to is -EBUSY, later it is one that is taken. Other negative errnos
  * are open(2)'s; -ENOTSUP: something else than a file has the name.
  */

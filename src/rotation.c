@@ -275,11 +275,12 @@ static struct schedule_time time_now(struct tm *tm)
 int rotation__tick(struct rotation *r)
 {
 	struct tm tm;
-	struct schedule_time now = time_now(&tm);
+	struct schedule_time now;
 	int err = rotation__flush(r);
 
 	if (err)
 		return err;
+	now = time_now(&tm);
 	if (r->unflushed && now.mono_ns - r->unflushed_since >= FLUSH_AFTER_NS)
 		err = flush_compressor(r);
 	if (!err && ++r->ticks % TICKS_PER_CHECK == 0) {
