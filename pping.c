@@ -131,7 +131,8 @@ static int run_options(struct run *run)
 	closed = was_started(run) ? sink__close(run->sink, LAST_WRITE_MS, &summary.plan)
 				  : sink__discard(run->sink);
 	if (was_started(run) && summary.plan.known)
-		summary.records = summary.plan.events; /* what the last file has no room for was not */
+		summary.records =
+			summary.plan.events; /* what the last file has no room for was not */
 	if (was_started(run) && !run->options.quiet)
 		summary__print(stderr, &summary);
 	monitor__free(run->monitor);
