@@ -125,7 +125,7 @@ $(BUILD)/bench/floor.skel.h: tests/bench/floor_kern.c | $(BUILD)/bench
 
 $(BUILD)/bench/%: tests/bench/%.c $(LIB) $(SKEL) $(BUILD)/bench/floor.skel.h | $(BUILD)/bench
 	$(say) BENCH $@
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(WARN) -MMD -MP -MF $@.d $< $(LIB) $(LIBS) -o $@
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(WARN) -MMD -MP -MF $@.d $< $(LIB) $(LIBS) -lm -o $@
 
 $(MAKE_CAPTURES): tests/captures/make_captures.c | $(BUILD)/captures
 	$(say) TEST $@
