@@ -429,6 +429,19 @@ static void removed(void)
 	CHECK_INT(rotation__events(r), 0);
 	rotation__free(r);
 
+	/* another one in its place is left alone */
+	r = open_rotation(&set);
+	CHECK_INT(add(r, &format_jsonl, 1), 0);
+	unlink(path_of("r.jsonl.gz.part"));
+	write_file("r.jsonl.gz.part", "other\n");
+	catch_stderr();
+	CHECK_INT(tick_until_error(r), -ESTALE);
+	CHECK_INT(rotation__close(r), -ESTALE);
+	caught_stderr();
+	rotation__free(r);
+	check_file("r.jsonl.gz.part", "other\n");
+	unlink(path_of("r.jsonl.gz.part"));
+
 	/* moved away: it is ended where it is */
 	r = open_rotation(&set);
 	CHECK_INT(add(r, &format_jsonl, 1), 0);
@@ -554,47 +567,93 @@ static off_t bytes_of_all(void)
 	return n;
 }
 
+/* What no compressor makes shorter. */
+static void add_noise(struct text *text, size_t len)
+{
+	char byte;
+
+	while (len--) {
+		byte = (char)('!' + random() % 90);
+		text__append(text, &byte, 1);
+	}
+}
+
+static void check_budget(const struct rotation *r, uint64_t offered)
+{
+	uint64_t next = 0, file;
+	struct text t;
+	char name[32];
+
+	CHECK(bytes_of_all() <= 300000);
+	CHECK(bytes_of_all() > 300000 - 40000);
+	for (file = 0; file < rotation__files(r); file++) {
+		snprintf(name, sizeof(name), file ? "b-%d.jsonl" : "b.jsonl", (int)file);
+		t = read_file(name);
+		check_records(&t, &next);
+		CHECK(file + 1 < rotation__files(r) || !strcmp(t.data + t.len - 8, "the end\n"));
+		text__free(&t);
+	}
+	CHECK_INT(next, rotation__events(r));
+	CHECK(offered - next < 1000);
+}
+
+/* Compressed or not, well or not at all; and what ends a file has its place. */
 static void budget_stops(void)
 {
-	static const enum compressor_kind kinds[] = { COMPRESSOR_NONE, COMPRESSOR_GZIP };
-	size_t i;
+	int i;
 
-	for (i = 0; i < 2; i++) {
+	for (i = 0; i < 4; i++) {
 		struct rotation_settings set = settings_for("b.jsonl", &format_jsonl);
 		struct rotation *r;
-		uint64_t n = 0, next = 0, file;
-		struct text t;
-		char name[32];
+		uint64_t n = 0;
 		int err = 0;
 
 		set.budget = 300000;
-		set.size = 100000;
-		set.compressor = kinds[i];
+		set.size = i == 3 ? 0 : 100000;
+		set.compressor = i % 2 ? COMPRESSOR_GZIP : COMPRESSOR_NONE;
 		r = open_rotation(&set);
 		for (; !err; n++) {
+			if (i >= 2)
+				add_noise(rotation__text(r), 1000);
 			err = add(r, &format_jsonl, n);
 			if (!err && rotation__is_due(r))
 				CHECK_INT(rotation__next(r), 0);
 		}
 		CHECK_INT(err, ROTATION_SPENT);
-		/* what ends a file has its place */
+		add_noise(rotation__text(r), 6000);
 		text__append(rotation__text(r), "the end\n", 8);
 		CHECK_INT(rotation__close(r), 0);
-		CHECK(bytes_of_all() <= 300000);
-		CHECK(bytes_of_all() > 300000 - 40000);
-		for (file = 0; file < rotation__files(r); file++) {
-			snprintf(name, sizeof(name), file ? "b-%d.jsonl" : "b.jsonl", (int)file);
-			t = read_file(name);
-			check_records(&t, &next);
-			CHECK(file + 1 < rotation__files(r) ||
-			      !strcmp(t.data + t.len - 8, "the end\n"));
-			text__free(&t);
-		}
-		CHECK_INT(next, rotation__events(r));
-		CHECK(n - next < 1000);
+		check_budget(r, n);
 		rotation__free(r);
 		empty_dir();
 	}
+}
+
+/* It holds back 128 KiB at a time, of which most may come out. */
+static void budget_stops_zstd(void)
+{
+	struct rotation_settings set = settings_for("z.jsonl", &format_jsonl);
+	struct rotation *r;
+	uint64_t n;
+	int err = 0;
+
+	if (!compressor__has(COMPRESSOR_ZSTD)) {
+		SKIP("built without zstd");
+		return;
+	}
+	set.budget = 300000;
+	set.compressor = COMPRESSOR_ZSTD;
+	r = open_rotation(&set);
+	for (n = 0; !err; n++) {
+		add_noise(rotation__text(r), 1000);
+		err = add(r, &format_jsonl, n);
+	}
+	CHECK_INT(err, ROTATION_SPENT);
+	CHECK_INT(rotation__close(r), 0);
+	CHECK(bytes_of_all() <= 300000);
+	CHECK(bytes_of_all() > 300000 - 40000);
+	rotation__free(r);
+	empty_dir();
 }
 
 static void budget_drops(void)
@@ -734,6 +793,7 @@ int main(void)
 	RUN(no_memory);
 	RUN(disk_full);
 	RUN(budget_stops);
+	RUN(budget_stops_zstd);
 	RUN(budget_drops);
 	RUN(storage);
 	RUN(killed);
