@@ -120,14 +120,18 @@ every_event() {
 # not, writes down what there was.
 killed_often() {
     local round i kinds=(zst gz zst gz) run pids=()
+    # two change their file often, two seldom, so that what is flushed meanwhile counts
+    local often="--rotate-size 16K --rotate-interval 1" seldom="--rotate-interval 2"
+    local when=("$often" "$often" "$seldom" "$seldom")
     fresh
     pping_start r r0 "$LAB_TMP/all" -r 0 -q -F jsonl -w "$DIR/all.txt"
     load 28 5
     for round in 1 2 3 4 5; do
         for i in 0 1 2 3; do
             mkdir "$DIR/$round-$i"
-            lab_spawn r "$LAB_TMP/run$i" "$PPING" -i r0 -r 0 -q -F jsonl --rotate-size 16K \
-                --rotate-interval 1 -w "$DIR/$round-$i/run-%H%M%S.jsonl.${kinds[i]}"
+            # shellcheck disable=SC2086 # words
+            lab_spawn r "$LAB_TMP/run$i" "$PPING" -i r0 -r 0 -q -F jsonl ${when[i]} \
+                -w "$DIR/$round-$i/run-%H%M%S.jsonl.${kinds[i]}"
             pids[i]=$LAB_PID
         done
         wait_attached r r0 10 || fail "$(cat "$LAB_TMP"/run?.err)"
