@@ -5,7 +5,7 @@
 # timeout: 300
 # shellcheck source=tests/netns/lab.sh
 . "$(dirname "$0")/lab.sh"
-lab_begin iperf3 ss zstd gzip bpftool
+lab_begin iperf3 ss zstd gzip bpftool rsync jq
 
 OUT=$LAB_TMP/pping
 DIR=$LAB_TMP/study
@@ -235,7 +235,7 @@ full_disks() {
         says "$name" 'No space left on device: [0-9]+ events not written'
         ls -l "$DIR/$name"
         mapfile -t got < <(find "$DIR/$name" -name 'x*')
-        [ ${#got[@]} = 1 ] && [ "$(stat -c %s "${got[0]}")" -gt 100000 ]
+        [ ${#got[@]} = 1 ] && [ "$(stat -c %s "${got[0]}")" -gt 60000 ]
         [[ ${got[0]} != *.part ]] || says "$name" 'no room to end it'
         files cut "${got[0]}" | tee "$LAB_TMP/cut"
         says "$name" "handed over, $(cut -d' ' -f1 "$LAB_TMP/cut") passed on"
@@ -316,6 +316,27 @@ on_rotate() {
         "$(in_order "$DIR/x" | wc -l)" ]
 }
 
+# The README's example as it stands there, but for the places, and with seconds for hours.
+readme_example() {
+    fresh
+    mkdir -p "$DIR/x" "$LAB_TMP/remote"
+    sed -n '/^### Files for weeks/,/^zstdcat/ { /^pping/,/rsync/p }' "$LAB_TOP/README.md" |
+        sed "s#^pping -i eth0#exec $PPING -i r0#; s#/var/lib/pping/#$DIR/x/#; s#interval 3600#interval 1#
+            s#host:study/#$LAB_TMP/remote/#" | tee "$LAB_TMP/example"
+    lab_spawn r "$LAB_TMP/x" bash "$LAB_TMP/example"
+    PID[x]=$LAB_PID STARTED=(x)
+    wait_attached r r0
+    load 3 5
+    wait "$LOADER"
+    stop_all
+    ended x 0
+    [ "$(find "$DIR/x" -type f | wc -l)" = 0 ] || fail "$(ls "$DIR/x")"
+    mv "$LAB_TMP/remote"/* "$DIR/x"
+    all_there x 3
+    zstdcat "$DIR/x"/*.jsonl.zst | jq -c 'select(.rtt > 100000000)'
+    [ "$(zstdcat "$DIR/x"/*.jsonl.zst | jq -c 'select(.run == "end")' | wc -l)" -ge 3 ]
+}
+
 # --- limits and records ------------------------------------------------------------------
 
 limits() {
@@ -378,6 +399,7 @@ case_run files_directories directories
 case_run files_full_disks full_disks
 case_run files_budgets budgets
 case_run files_on_rotate on_rotate
+case_run files_readme_example readme_example
 case_run files_count_and_duration limits
 case_run files_status_records status_records
 case_run files_plan plan_line
