@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# make, make test, make test-kernels, make bench, make fuzz, make install DESTDIR=, make clean; V=1 shows the
-# commands, DEV=1 turns warnings into errors, SAN=1 builds with ASan and UBSan.
+# make, make test, make test-kernels, make bench, make bench-compare BASE=rev, make fuzz,
+# make install DESTDIR=, make clean; V=1 shows the commands, DEV=1 turns warnings into errors,
+# SAN=1 builds with ASan and UBSan.
 
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
@@ -35,20 +36,25 @@ LDFLAGS += -fsanitize=address,undefined
 endif
 LIBS := $(shell $(PKG_CONFIG) --libs libbpf libxdp libpcap 2>/dev/null || echo -lxdp -lbpf -lpcap) -lelf -lz
 
-# $(call optional,NAME,PACKAGE): WITH_NAME is 1 where pkg-config knows the package, or as it is
-# given; then the library is linked and HAVE_NAME defined.
-define optional_part
-WITH_$(1) ?= $$(shell $$(PKG_CONFIG) --exists $(2) 2>/dev/null && echo 1)
+# Libraries that may be missing, $(call optional,NAME,PKG-CONFIG-MODULE,WHAT IT IS FOR): found, the code
+# sees HAVE_NAME; WITH_NAME=0 leaves it out. What is left out is said when the program is linked.
+OPTIONAL :=
+LEFT_OUT :=
+define optional_library
+WITH_$(1) ?= $(shell $(PKG_CONFIG) --exists $(2) 2>/dev/null && echo 1 || echo 0)
 ifeq ($$(WITH_$(1)),1)
-CPPFLAGS += -DHAVE_$(1)=1 $$(shell $$(PKG_CONFIG) --cflags $(2))
-LIBS += $$(shell $$(PKG_CONFIG) --libs $(2))
+CPPFLAGS += -DHAVE_$(1)=1 $(shell $(PKG_CONFIG) --cflags $(2) 2>/dev/null)
+LIBS += $(shell $(PKG_CONFIG) --libs $(2) 2>/dev/null)
+OPTIONAL += $(1)
 else
-LEFT_OUT += $(2)
+LEFT_OUT += $(2) ($(3))
 endif
 endef
-optional = $(eval $(call optional_part,$(1),$(2)))
+optional = $(eval $(call optional_library,$(1),$(2),$(3)))
 
-$(call optional,ZSTD,libzstd)
+$(call optional,MICROHTTPD,libmicrohttpd,for --metrics)
+$(call optional,NETTLE,nettle,for --anonymize)
+$(call optional,ZSTD,libzstd,for --compress zstd)
 
 # The BPF side sees the target's uapi headers; clang's bpf target knows no architecture.
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
@@ -72,13 +78,17 @@ all: pping docs/pping.8 $(BUILD)/pping.bash
 pping: $(BUILD)/pping.o $(LIB)
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $^ $(LIBS) -o $@
-	$(if $(LEFT_OUT),@echo "  built without $(LEFT_OUT)")
+	$(if $(LEFT_OUT),$(say) WITHOUT "$(strip $(LEFT_OUT))")
 
-$(BUILD)/pping.o: pping.c $(SKEL) | $(BUILD)/src
+# Changes when another set of optional libraries is asked for: what was compiled with the old one is not used.
+$(BUILD)/optional: FORCE | $(BUILD)/src
+	$(Q)echo "$(OPTIONAL)" | cmp -s - $@ || echo "$(OPTIONAL)" > $@
+
+$(BUILD)/pping.o: pping.c $(SKEL) $(BUILD)/optional | $(BUILD)/src
 	$(say) CC $<
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -MMD -MP -c $< -o $@
 
-$(BUILD)/src/%.o: src/%.c $(SKEL) | $(BUILD)/src
+$(BUILD)/src/%.o: src/%.c $(SKEL) $(BUILD)/optional | $(BUILD)/src
 	$(say) CC $<
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(WARN) -MMD -MP -c $< -o $@
 
@@ -152,8 +162,15 @@ test: all unit-tests bpf-tests capture-tests $(BUILD)/bench/pour
 test-kernels: all
 	$(Q)tests/kernels/run
 
-bench: all $(BENCHES)
+benches: all $(BENCHES) $(BUILD)/bench/pour
+
+# BENCH=REGEX picks parts; all take about ten minutes.
+bench: benches
 	$(Q)tests/bench/run
+
+# BASE=REV: this tree against another one.
+bench-compare:
+	$(Q)tests/bench/compare
 
 # --- install -----------------------------------------------------------------
 install: all
@@ -173,4 +190,6 @@ compile_commands.json: Makefile
 -include $(wildcard $(BUILD)/*.d $(BUILD)/src/*.d $(BUILD)/unit/*.d $(BUILD)/bpf/*.d $(BUILD)/bench/*.d \
 	$(BUILD)/captures/*.d $(BUILD)/fuzz/*.d)
 
-.PHONY: all test test-kernels bench fuzz install clean format unit-tests bpf-tests capture-tests
+FORCE:
+
+.PHONY: FORCE all test test-kernels bench benches bench-compare fuzz install clean format unit-tests bpf-tests capture-tests

@@ -42,13 +42,33 @@
 #define PPING_SPILL_BUCKETS 65536
 #define PPING_SPILL_BUSY 1ULL
 
-/* Flows waiting at the door under pressure: 32-bit tags in an array map, a power of two. */
-#define PPING_DOOR_SLOTS (1 << 20)
+/*
+ * Flows waiting at the door under pressure: buckets of 15 tags in an array map, a
+ * power of two. At a million new flows a second they last for 0.6 s and more.
+ */
+#define PPING_DOOR_WAYS 15
+#define PPING_DOOR_BUCKETS 65536
 /* Creations are counted in windows of 2^26 ns (67 ms). */
 #define PPING_PRESSURE_WINDOW_SHIFT 26
 #define PPING_PRESSURE_WINDOWS_PER_SEC 15
 
 #define PPING_MAX_LOCAL_ADDRS 65536
+
+/*
+ * RTT histograms: eight bins of equal width in each power of two from 512 ns
+ * (2^9) to 68.7 s (2^36), and one below and one above these.
+ */
+#define PPING_HIST_FIRST 9
+#define PPING_HIST_LAST 36
+#define PPING_HIST_SUB_SHIFT 3
+#define PPING_HIST_BINS (((PPING_HIST_LAST - PPING_HIST_FIRST) << PPING_HIST_SUB_SHIFT) + 2)
+
+/* Places in the prefix table that are no prefix's own. */
+#define PPING_PREFIX_OTHER 0 /* whatever found no place */
+#define PPING_PREFIX_ICMP 1 /* the RTTs of ICMP echo, of all prefixes, if TCP is tracked too */
+#define PPING_PREFIX_FIRST 2
+/* Packet counters exist as often as CPUs write them, but not more often than this: a power of two. */
+#define PPING_PREFIX_SHARDS_MAX 4
 
 /* An unanswered flow should keep its place for this long, whatever else arrives. */
 #define PPING_TURNOVER_SECONDS 2
@@ -68,6 +88,11 @@ struct pping_config {
 	__u32 rtt_rate; /* fixed point, see PPING_RATE_SHIFT; 0: off */
 	__u32 nh_key[2][10]; /* keys of the IPv6 tuple hash, random per run */
 	__u64 spill_seed[3]; /* keys of the flows' hash; [1], [2] odd */
+	__u32 max_prefixes; /* places in the prefix table, with --aggregate */
+	__be32 prefix_mask4; /* the bits of an address that make its prefix */
+	__be32 prefix_mask6[2];
+	__u32 prefix_shard_mask; /* shards - 1 */
+	__u32 prefix_hint_mask; /* hints - 1 */
 	__u32 pressure_limit; /* new flows per window from which on they must be answered first; 0: off */
 	__u8 use_srtt; /* --rtt-rate multiplies the smoothed RTT, not the minimum */
 	__u8 track_tcp;
@@ -75,6 +100,11 @@ struct pping_config {
 	__u8 include_local;
 	__u8 include_syn;
 	__u8 counters; /* count packets and bytes per flow */
+	__u8 aggregate; /* count packets and RTTs per prefix */
+	__u8 prefix_private; /* each CPU has a shard of its own: nobody else writes there */
+	__u8 aggregate_reverse; /* an RTT belongs to who was answered, not to who answered */
+	__u8 no_rtt_events; /* nobody wants them: aggregate only, or chosen fields */
+	__u8 no_flow_events;
 	__u8 l3_device; /* frames begin with the IP header */
 	__u8 loopback; /* what leaves arrives here again */
 	__u8 debug_cleanup; /* count what a cleaning pass did */
@@ -87,7 +117,7 @@ struct pping_shared {
 	__u32 local_generation; /* changes with the set of local addresses */
 	__u64 test_now; /* nanoseconds; used only with config.test_clock */
 	__u32 pressed; /* all CPUs together see more new flows than pressure_limit */
-	__u32 reserved;
+	__u32 half; /* which half of the RTT aggregates is being written: 0 or 1 */
 };
 _Static_assert(sizeof(struct pping_shared) == 24, "shared between hosts");
 
@@ -170,6 +200,53 @@ enum pping_local {
 
 #define PPING_VALID (1ULL << 32)
 
+/* --- aggregation per prefix --- */
+
+struct pping_prefix_key {
+	__be32 w[2]; /* the first 64 bits, masked; IPv4 in w[1] */
+	__u32 ip_version; /* 4 or 6; 0: no prefix */
+};
+_Static_assert(sizeof(struct pping_prefix_key) == 12, "shared between hosts");
+
+/*
+ * A value in the table of prefixes: {tag of the key : 32, place : 32}, one word
+ * because entries are recycled under a reader's feet.
+ */
+#define PPING_PLACE_TAG_SHIFT 32
+
+enum pping_kind {
+	PPING_KIND_TCP_TS, /* with an identifier we can use */
+	PPING_KIND_TCP_NO_TS,
+	PPING_KIND_OTHER,
+	PPING_KINDS
+};
+
+/*
+ * Counts since the prefix got its place, in each shard. What is sent stands on
+ * the key's cache line, what is received on the next.
+ */
+struct pping_prefix {
+	struct pping_prefix_key key; /* with ip_version 0 the place is nobody's */
+	__u32 reserved0;
+	struct pping_flow_count tx[PPING_KINDS]; /* sent by addresses of the prefix */
+	struct pping_flow_count rx[PPING_KINDS]; /* sent to them */
+	__u64 reserved[2];
+};
+_Static_assert(sizeof(struct pping_prefix) == 128, "two cache lines");
+
+/*
+ * RTTs since the last report. All zero: none yet. 32-bit bins are enough for
+ * PPING_FOLD_SECONDS of seven million RTTs a second in one bin.
+ */
+struct pping_rtts {
+	__u64 sum; /* ns */
+	__u64 max; /* ns */
+	__u64 min_inverted; /* ~minimum in ns, so that both extremes grow */
+	__u32 bin[PPING_HIST_BINS]; /* see engine/histogram.h */
+};
+_Static_assert(sizeof(struct pping_rtts) == 896, "whole cache lines");
+#define PPING_FOLD_SECONDS 600
+
 struct pping_spill_entry {
 	__u64 tag; /* of flow, direction and identifier; 0: free, PPING_SPILL_BUSY: being written or read */
 	__u64 time;
@@ -179,6 +256,12 @@ struct pping_spill_bucket {
 	struct pping_spill_entry way[PPING_SPILL_WAYS];
 };
 _Static_assert(sizeof(struct pping_spill_bucket) == 64, "one cache line");
+
+struct pping_door {
+	__u32 next; /* the way that gives way, modulo PPING_DOOR_WAYS */
+	__u32 tag[PPING_DOOR_WAYS]; /* {of the flow : 31, direction : 1} */
+};
+_Static_assert(sizeof(struct pping_door) == 64, "one cache line");
 
 /* A flow named from its reply packet: source is who answered. */
 struct pping_tuple {
@@ -275,9 +358,13 @@ _Static_assert(sizeof(struct pping_event) == PPING_EVENT_SIZE + 32, "shared betw
 	X(FLOWS_TIMED_OUT, "timed out")                                           \
 	X(FLOWS_UNANSWERED, "flows never seen in the other direction, timed out") \
 	X(FLOWS_FAILED, "got no entry")                                           \
-	X(FLOWS_PUT_OFF, "packets of new flows put off until answered")           \
+	X(FLOWS_PUT_OFF, "new flows put off until answered")                      \
 	X(SPILL_OVERWRITTEN, "timestamps overwritten by newer ones")              \
 	X(SPILL_BUSY, "timestamps passed over for a busy entry")                  \
+	X(RTTS_AGGREGATED, "RTTs aggregated")                                     \
+	X(PREFIXES_CREATED, "prefixes")                                           \
+	X(PREFIXES_FULL, "addresses counted as everything else, no place left")   \
+	X(EXTREMES_BUSY, "minima or maxima passed over for a busy entry")         \
 	X(EVENTS_EMITTED, "events handed over")                                   \
 	X(LOST_ENOSPC, "events lost: buffer full (ENOSPC)")                       \
 	X(LOST_ENOENT, "events lost: no buffer for the CPU (ENOENT)")             \
@@ -286,6 +373,24 @@ _Static_assert(sizeof(struct pping_event) == PPING_EVENT_SIZE + 32, "shared betw
 	X(LOST_EINVAL, "events lost: EINVAL")                                     \
 	X(LOST_EBUSY, "events lost: nested too deep (EBUSY)")                     \
 	X(LOST_OTHER, "events lost: another error")
+
+/* What all IP packets were, while aggregating: packets and bytes of each, then ECN codepoints. */
+#define PPING_TRAFFIC(X)       \
+	X(IPV4_TCP, "TCP")     \
+	X(IPV4_UDP, "UDP")     \
+	X(IPV4_ICMP, "ICMP")   \
+	X(IPV4_OTHER, "other") \
+	X(IPV6_TCP, "TCP")     \
+	X(IPV6_UDP, "UDP")     \
+	X(IPV6_ICMP, "ICMPv6") \
+	X(IPV6_OTHER, "other")
+
+/* In the order of the codepoints, RFC 3168 section 5. */
+#define PPING_ECN(X)          \
+	X(NOT_ECT, "not_ect") \
+	X(ECT1, "ect1")       \
+	X(ECT0, "ect0")       \
+	X(CE, "ce")
 
 /* A CPU's new flows in this window and the one before. */
 struct pping_pressure {
@@ -298,8 +403,20 @@ enum pping_counter {
 #define PPING_COUNTER_ENUM(name, label) PPING_COUNT_##name,
 	PPING_VERDICTS(PPING_COUNTER_ENUM) PPING_COUNTS(PPING_COUNTER_ENUM)
 #undef PPING_COUNTER_ENUM
-		PPING_COUNTERS
+#define PPING_TRAFFIC_ENUM(name, label) PPING_PACKETS_##name, PPING_BYTES_##name,
+		PPING_TRAFFIC(PPING_TRAFFIC_ENUM)
+#undef PPING_TRAFFIC_ENUM
+#define PPING_ECN_ENUM(name, label) PPING_ECN_##name,
+			PPING_ECN(PPING_ECN_ENUM)
+#undef PPING_ECN_ENUM
+				PPING_COUNTERS
 };
+#define PPING_TRAFFIC_FIRST PPING_PACKETS_IPV4_TCP
+#define PPING_TRAFFIC_PROTOCOLS 4 /* of each family */
+#define PPING_TRAFFIC_TCP 0
+#define PPING_TRAFFIC_UDP 1
+#define PPING_TRAFFIC_ICMP 2
+#define PPING_TRAFFIC_OTHER 3
 #define PPING_VERDICT_COUNT (PPING_COUNT_EXTENSION_HEADERS + 1)
 #define PPING_LOST_FIRST PPING_COUNT_LOST_ENOSPC
 #define PPING_LOST_LAST PPING_COUNT_LOST_OTHER

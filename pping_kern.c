@@ -51,17 +51,12 @@ struct {
 	__uint(map_flags, BPF_F_MMAPABLE);
 } spill SEC(".maps");
 
-/* An array map's elements take eight bytes at least. */
-struct door {
-	__u32 tag[2];
-};
-
 /* Tags of flows that wait at the door under pressure, see flow_admit(). */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__type(key, __u32);
-	__type(value, struct door);
-	__uint(max_entries, PPING_DOOR_SLOTS / 2);
+	__type(value, struct pping_door);
+	__uint(max_entries, PPING_DOOR_BUCKETS);
 	__uint(map_flags, BPF_F_MMAPABLE);
 } door SEC(".maps");
 
@@ -72,6 +67,14 @@ struct {
 	__uint(max_entries, 1);
 } pressure SEC(".maps");
 
+/* Where a new entry is prepared. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__type(key, __u32);
+	__type(value, struct pping_flow);
+	__uint(max_entries, 1);
+} blank SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__type(key, union pping_addr);
@@ -79,6 +82,54 @@ struct {
 	__uint(max_entries, PPING_MAX_LOCAL_ADDRS);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 } local_addrs SEC(".maps");
+
+/*
+ * With --aggregate; their sizes are set before loading, one entry each without.
+ * Prefixes' places: an index into the two arrays below, which userspace maps.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__type(key, struct pping_prefix_key);
+	__type(value, __u64); /* {tag : 32, place : 32} */
+	__uint(max_entries, 1);
+} prefixes SEC(".maps");
+
+/*
+ * Where a prefix was found last, by a hash of it: a guess that its counters'
+ * key confirms or not. Three array look-ups in a row are faster than one in a
+ * hash map.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, __u32);
+	__uint(max_entries, 1);
+} prefix_hints SEC(".maps");
+
+/* Places nobody has. */
+struct {
+	__uint(type, BPF_MAP_TYPE_QUEUE);
+	__uint(value_size, sizeof(__u32));
+	__uint(max_entries, 1);
+} prefix_places SEC(".maps");
+
+/* Shard after shard, config.max_prefixes in each. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, struct pping_prefix);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+} prefix_packets SEC(".maps");
+
+/* Two halves of config.max_prefixes. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, struct pping_rtts);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+} prefix_rtts SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERF_EVENT_ARRAY);
@@ -109,6 +160,7 @@ struct host {
 	struct pping_counters *counters; /* this CPU's */
 	__u64 now; /* once read */
 	__u32 frame_length;
+	__u32 shard; /* where this CPU's packet counters begin, with config.aggregate */
 	__u8 way; /* enum pping_match */
 	__u8 xdp;
 };
@@ -149,6 +201,13 @@ static __always_inline struct pping_flow *host__flow_find(struct host *h,
 	return bpf_map_lookup_elem(&flows, key);
 }
 
+static __always_inline struct pping_flow *host__flow_blank(struct host *h)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&blank, &zero);
+}
+
 static __always_inline struct pping_flow *
 host__flow_create(struct host *h, const struct pping_flow_key *key, const struct pping_flow *init)
 {
@@ -168,12 +227,9 @@ static __always_inline struct pping_spill_bucket *host__spill_bucket(struct host
 	return bpf_map_lookup_elem(&spill, &index);
 }
 
-static __always_inline __u32 *host__door(struct host *h, __u32 index)
+static __always_inline struct pping_door *host__door(struct host *h, __u32 index)
 {
-	__u32 pair = index / 2;
-	struct door *d = bpf_map_lookup_elem(&door, &pair);
-
-	return d ? &d->tag[index & 1] : NULL;
+	return bpf_map_lookup_elem(&door, &index);
 }
 
 static __always_inline struct pping_pressure *host__pressure(struct host *h)
@@ -271,6 +327,118 @@ static __always_inline int host__timestamps(const struct packet_options *options
 
 #include "engine/match.h"
 
+/* --- aggregation: the seam ------------------------------------------------------ */
+
+static __always_inline void host__add(struct host *h, enum pping_counter counter, __u64 n)
+{
+	__u32 index = counter;
+
+	engine_opaque(index);
+	if (index < PPING_COUNTERS)
+		h->counters->n[index] += n;
+}
+
+static __always_inline struct pping_prefix *prefix_at(__u32 index)
+{
+	return bpf_map_lookup_elem(&prefix_packets, &index);
+}
+
+/* The key makes a place known to those who guess; the version makes it valid, and so comes last. */
+static __always_inline void own_prefix(const struct pping_prefix_key *key, __u32 place)
+{
+	for (__u32 shard = 0; shard < PPING_PREFIX_SHARDS_MAX; shard++) {
+		struct pping_prefix *at;
+
+		if (shard > config.prefix_shard_mask)
+			break;
+		at = prefix_at(shard * config.max_prefixes + place);
+		if (!at)
+			break;
+		at->key.w[0] = key->w[0];
+		at->key.w[1] = key->w[1];
+		__sync_lock_test_and_set(&at->key.ip_version, key->ip_version);
+	}
+}
+
+/* The entry may have become another prefix's since it was found. */
+static __always_inline __u32 read_place(const volatile __u64 *found,
+					const struct pping_prefix_key *key)
+{
+	__u64 word = *found;
+
+	return word >> PPING_PLACE_TAG_SHIFT == aggregate_tag(key) ? (__u32)word
+								   : PPING_PREFIX_OTHER;
+}
+
+/* A place for a new prefix. If another CPU makes one in this moment, ours goes back. */
+static __always_inline __u32 make_prefix(struct host *h, const struct pping_prefix_key *key)
+{
+	volatile __u64 *made;
+	__u64 word;
+	__u32 place;
+
+	if (bpf_map_pop_elem(&prefix_places, &place)) {
+		host__count(h, PPING_COUNT_PREFIXES_FULL);
+		return PPING_PREFIX_OTHER;
+	}
+	word = (__u64)aggregate_tag(key) << PPING_PLACE_TAG_SHIFT | place;
+	if (!bpf_map_update_elem(&prefixes, key, &word, BPF_NOEXIST)) {
+		own_prefix(key, place);
+		host__count(h, PPING_COUNT_PREFIXES_CREATED);
+		return place;
+	}
+	bpf_map_push_elem(&prefix_places, &place, BPF_ANY);
+	made = bpf_map_lookup_elem(&prefixes, key);
+	return made ? read_place(made, key) : PPING_PREFIX_OTHER;
+}
+
+static __noinline int find_prefix(struct host *h, const struct pping_prefix_key *key)
+{
+	volatile __u64 *found = bpf_map_lookup_elem(&prefixes, key);
+
+	return found ? read_place(found, key) : make_prefix(h, key);
+}
+
+/* The version is read first: while a place gets its owner it is 0, or the rest of the key is there. */
+static __always_inline int owns_prefix(const struct pping_prefix *at,
+				       const struct pping_prefix_key *key)
+{
+	const volatile struct pping_prefix_key *owner = &at->key;
+
+	return owner->ip_version == key->ip_version && owner->w[1] == key->w[1] &&
+	       owner->w[0] == key->w[0];
+}
+
+static __always_inline __u32 host__prefix(struct host *h, const struct pping_prefix_key *key,
+					  struct pping_prefix **at)
+{
+	__u64 x = (((__u64)key->w[0] << 32 | key->w[1]) ^ key->ip_version ^ config.spill_seed[0]) *
+		  config.spill_seed[1];
+	__u32 slot = x >> 40 & config.prefix_hint_mask, place;
+	volatile __u32 *hint = bpf_map_lookup_elem(&prefix_hints, &slot);
+
+	if (!hint) {
+		*at = NULL;
+		return PPING_PREFIX_OTHER;
+	}
+	place = *hint; /* once: another CPU's prefix may have the same hint */
+	*at = prefix_at(h->shard + place);
+	if (likely(*at && owns_prefix(*at, key)))
+		return place;
+	place = find_prefix(h, key);
+	if (place != PPING_PREFIX_OTHER)
+		*hint = place;
+	*at = prefix_at(h->shard + place);
+	return place;
+}
+
+static __always_inline struct pping_rtts *host__prefix_rtts(struct host *h, __u32 place)
+{
+	__u32 index = (*(volatile __u32 *)&shared.half & 1) * config.max_prefixes + place;
+
+	return bpf_map_lookup_elem(&prefix_rtts, &index);
+}
+
 /* --- entry points ------------------------------------------------------------- */
 
 __noinline int parse_slow_tc(struct __sk_buff *ctx, struct packet *p)
@@ -297,6 +465,9 @@ static __always_inline int open_host(struct host *h)
 {
 	__u32 zero = 0;
 
+	if (config.aggregate)
+		h->shard = (bpf_get_smp_processor_id() & config.prefix_shard_mask) *
+			   config.max_prefixes;
 	h->counters = bpf_map_lookup_elem(&counters, &zero);
 	return h->counters != NULL;
 }
@@ -311,8 +482,20 @@ static __always_inline void take_packet(struct host *h, struct packet *p, int ve
 	engine_opaque(index);
 	if (index < PPING_VERDICT_COUNT)
 		host__count(h, index);
+	if (config.aggregate && p->ip_version)
+		aggregate_packet(h, p);
 	if (match_wants(verdict, p))
 		match_packet(h, p);
+}
+
+/* A virtual machine's super-packets come without their number, include/linux/virtio_net.h. */
+static __always_inline __u32 count_segments(const struct __sk_buff *ctx, const struct packet *p)
+{
+	__u32 segments = ctx->gso_segs, size = ctx->gso_size;
+
+	if (!segments && size && p->length > p->headers)
+		segments = (p->length - p->headers + size - 1) / size;
+	return segments ? segments : 1;
 }
 
 static __always_inline int handle_tc(struct __sk_buff *ctx, __u8 way)
@@ -327,7 +510,7 @@ static __always_inline int handle_tc(struct __sk_buff *ctx, __u8 way)
 				    (const void *)(long)ctx->data_end, &p);
 	if (verdict == PACKET_SLOW)
 		verdict = parse_slow_tc(ctx, &p);
-	p.segments = config.counters && ctx->gso_segs ? ctx->gso_segs : 1;
+	p.segments = config.counters || config.aggregate ? count_segments(ctx, &p) : 1;
 	take_packet(&h, &p, verdict);
 	return -1; /* TCX_NEXT, TC_ACT_UNSPEC */
 }
@@ -440,7 +623,8 @@ int pping_clean(struct bpf_iter__bpf_map_elem *ctx)
 	key = *k; /* deleting reads the key while the entry goes */
 	state = f->state;
 	if (flow_expired(f, *(volatile __u32 *)&shared.epoch) && is_still(&key, f)) {
-		if ((state & (PPING_STATE_REPLIED | PPING_STATE_CLOSED)) == PPING_STATE_REPLIED &&
+		if (!config.no_flow_events &&
+		    (state & (PPING_STATE_REPLIED | PPING_STATE_CLOSED)) == PPING_STATE_REPLIED &&
 		    announce_timeout(seq, f))
 			return 0; /* no room: the kernel calls again for this entry */
 		remove_flow(c, &key, state);

@@ -16,20 +16,22 @@
 /* The bit of direction d in a pair of state or local bits. */
 #define FLOW_BIT(bit, d) ((bit) << (d))
 
-/* Serial arithmetic of RFC 7323 section 5.3 (RFC 1982): is id newer than than? */
-static __always_inline int flow_id_newer(__u8 protocol, __u32 id, __u32 than)
+/*
+ * Serial arithmetic of RFC 7323 section 5.3 (RFC 1982): is TSval id newer than
+ * than? Echo sequence numbers have no order: they are compared for equality.
+ */
+static __always_inline int flow_id_newer(__u32 id, __u32 than)
 {
-	if (protocol == IPPROTO_TCP)
-		return (__s32)(id - than) > 0;
-	return (__s16)(id - than) > 0; /* ICMP counts in 16 bits */
+	return (__s32)(id - than) > 0;
 }
 
 /*
  * NH: universal under a random key, 64 bits of 10 words (J. Black et al., UMAC,
  * CRYPTO 1999; RFC 4418 section 5.2). Two different tuples meet with a
  * probability of 2^-32 a lane whoever chose them, as long as the key is secret.
+ * The key is volatile like all of config: or the compiler believes its zeros.
  */
-static __always_inline __u64 flow_nh(const __u32 *key, const __u32 *word)
+static __always_inline __u64 flow_nh(const volatile __u32 *key, const __u32 *word)
 {
 	__u64 sum = 0;
 
@@ -74,8 +76,8 @@ static __always_inline __u32 flow_key_ipv6(const struct packet *p, struct pping_
 	}
 	words[8] = flow_ports(p, dir);
 	words[9] = p->protocol;
-	key->a = flow_nh((const __u32 *)config.nh_key[0], words);
-	key->b = flow_nh((const __u32 *)config.nh_key[1], words) | 1ULL << 63;
+	key->a = flow_nh(config.nh_key[0], words);
+	key->b = flow_nh(config.nh_key[1], words) | 1ULL << 63;
 	return dir;
 }
 
@@ -85,9 +87,12 @@ static __always_inline __u32 flow_key(const struct packet *p, struct pping_flow_
 	return p->ip_version == 4 ? flow_key_ipv4(p, key) : flow_key_ipv6(p, key);
 }
 
+/* Keyed as well: who could make two flows of one tag could have one write into the other's entry. */
 static __always_inline __u32 flow_tag(const struct pping_flow_key *key)
 {
-	return (key->a ^ key->b) * 0x9e3779b97f4a7c15ULL >> 32;
+	__u64 x = (key->a ^ config.spill_seed[0]) * config.spill_seed[1];
+
+	return (x ^ key->b) * config.spill_seed[2] >> 32;
 }
 
 /* 64 bits that only who knows the seeds can foresee; salt tells uses of one key apart. */
@@ -168,6 +173,8 @@ static __noinline int flow_announce(struct host *h, const struct pping_flow *f,
 {
 	struct pping_event e = {};
 
+	if (config.no_flow_events)
+		return 0;
 	e.timestamp = host__now(h);
 	flow_describe(f, &e, event, reason,
 		      sender == flow_opener(f) ? PPING_TRIGGER_DEST : PPING_TRIGGER_SRC);
@@ -175,59 +182,87 @@ static __noinline int flow_announce(struct host *h, const struct pping_flow *f,
 	return 0;
 }
 
-/*
- * Do flows come faster than the table should turn over? Counts this one. A flood
- * over many CPUs is what the host sees (a little later), one on this CPU what we do.
- */
-static __always_inline int flow_is_pressed(struct host *h)
+/* The new flows that this CPU counted, moved on to the present window; NULL if nobody counts. */
+static __always_inline struct pping_pressure *flow_pressure(struct host *h)
 {
-	struct pping_pressure *now = host__pressure(h);
+	struct pping_pressure *now = config.pressure_limit ? host__pressure(h) : NULL;
 	__u64 window;
 
-	if (!config.pressure_limit || !now)
-		return 0;
+	if (!now)
+		return NULL;
 	window = host__now(h) >> PPING_PRESSURE_WINDOW_SHIFT;
 	if (now->window != window) {
 		now->last = now->window + 1 == window ? now->count : 0;
 		now->window = window;
 		now->count = 0;
 	}
-	now->count++;
-	return now->count > config.pressure_limit || now->last > config.pressure_limit ||
+	return now;
+}
+
+/*
+ * Do flows come faster than the table should turn over? A flood over many CPUs is
+ * what the host sees (a little later), one on this CPU what we do.
+ */
+static __always_inline int flow_is_pressed(struct host *h, const struct pping_pressure *now)
+{
+	return now->count >= config.pressure_limit || now->last > config.pressure_limit ||
 	       host__is_pressed(h);
 }
 
 enum flow_admission {
+	FLOW_KNOWN, /* waits already */
 	FLOW_WAITS,
 	FLOW_BEGINS, /* with this packet, as far as we know */
 	FLOW_ANSWERED, /* its other direction came first and waited */
 };
+
+/* Who waits longest in a bucket gives way. Two CPUs in one place: one of them knocks in vain. */
+static __always_inline enum flow_admission flow_knock(struct host *h,
+						      const struct pping_flow_key *key, __u32 dir)
+{
+	__u64 hash = flow_hash(key, ~0ULL);
+	__u32 tag = (hash >> 32 & ~1U) | (dir & 1);
+	struct pping_door *door = host__door(h, hash & (PPING_DOOR_BUCKETS - 1));
+	__u32 place;
+
+	if (!door)
+		return FLOW_BEGINS;
+	for (int i = 0; i < PPING_DOOR_WAYS; i++) {
+		__u32 differs = door->tag[i] ^ tag;
+
+		if (differs <= 1)
+			return differs ? FLOW_ANSWERED : FLOW_KNOWN;
+	}
+	place = __sync_fetch_and_add(&door->next, 1) % PPING_DOOR_WAYS;
+	engine_opaque(place);
+	if (place < PPING_DOOR_WAYS)
+		door->tag[place] = tag;
+	return FLOW_WAITS;
+}
 
 /*
  * A flood of spoofed flows turns the table over faster than real flows are
  * answered. Under pressure a flow waits at the door: only a tag is kept, and the
  * flow gets its entry when a packet of its other direction comes. Flows that
  * nobody answers never enter, the others lose the few packets up to their first
- * answer.
+ * answer. A flow counts once while it waits: a fast one that nobody answers is
+ * no flood.
  */
 static __always_inline enum flow_admission flow_admit(struct host *h,
 						      const struct pping_flow_key *key, __u32 dir)
 {
-	__u64 hash;
-	__u32 *door, tag;
+	struct pping_pressure *pressure = flow_pressure(h);
+	enum flow_admission admission = FLOW_BEGINS;
 
-	if (!flow_is_pressed(h))
+	if (!pressure)
 		return FLOW_BEGINS;
-	hash = flow_hash(key, ~0ULL);
-	door = host__door(h, hash & (PPING_DOOR_SLOTS - 1));
-	if (!door)
-		return FLOW_BEGINS;
-	tag = (hash >> 32 & ~1U) | (dir & 1);
-	if (*door == (tag ^ 1))
-		return FLOW_ANSWERED;
-	*door = tag;
-	host__count(h, PPING_COUNT_FLOWS_PUT_OFF);
-	return FLOW_WAITS;
+	if (flow_is_pressed(h, pressure))
+		admission = flow_knock(h, key, dir);
+	if (admission != FLOW_KNOWN)
+		pressure->count++;
+	if (admission == FLOW_WAITS)
+		host__count(h, PPING_COUNT_FLOWS_PUT_OFF);
+	return admission;
 }
 
 /* A new entry for the flow of p, sent by endpoint dir; NULL if there is no room or it has to wait. */
@@ -235,27 +270,27 @@ static __noinline struct pping_flow *flow_open(struct host *h, const struct pack
 					       const struct pping_flow_key *key, __u32 dir)
 {
 	enum flow_admission admission = flow_admit(h, key, dir);
-	struct pping_flow init = {};
-	struct pping_flow *f;
+	struct pping_flow *init = host__flow_blank(h), *f;
 
-	if (admission == FLOW_WAITS)
+	if (admission == FLOW_WAITS || !init)
 		return NULL;
-	init.state = (admission == FLOW_ANSWERED ? !dir : dir) ? PPING_STATE_OPENER : 0;
+	__builtin_memset(init, 0, sizeof(*init));
+	init->state = (admission == FLOW_ANSWERED ? !dir : dir) ? PPING_STATE_OPENER : 0;
 	if (!(p->flags & PACKET_SYN)) {
-		init.state |= PPING_STATE_ESTABLISHED;
+		init->state |= PPING_STATE_ESTABLISHED;
 	} else if (!(p->flags & PACKET_ACK)) {
-		init.state |= PPING_STATE_SYN;
-		init.isn = p->seq;
+		init->state |= PPING_STATE_SYN;
+		init->isn = p->seq;
 	}
-	init.epoch = host__epoch(h);
-	init.port[0] = dir ? p->dport : p->sport;
-	init.port[1] = dir ? p->sport : p->dport;
-	init.dir[0].addr = dir ? p->daddr : p->saddr;
-	init.dir[1].addr = dir ? p->saddr : p->daddr;
-	init.protocol = p->protocol;
-	init.ip_version = p->ip_version;
-	init.tag = flow_tag(key);
-	f = host__flow_create(h, key, &init);
+	init->epoch = host__epoch(h);
+	init->port[0] = dir ? p->dport : p->sport;
+	init->port[1] = dir ? p->sport : p->dport;
+	init->dir[0].addr = dir ? p->daddr : p->saddr;
+	init->dir[1].addr = dir ? p->saddr : p->daddr;
+	init->protocol = p->protocol;
+	init->ip_version = p->ip_version;
+	init->tag = flow_tag(key);
+	f = host__flow_create(h, key, init);
 	if (!f)
 		host__count(h, PPING_COUNT_FLOWS_FAILED);
 	return f;

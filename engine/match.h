@@ -21,6 +21,7 @@
 #ifndef ENGINE_MATCH_H
 #define ENGINE_MATCH_H
 
+#include "engine/aggregate.h"
 #include "engine/flow.h"
 
 /* --- a slot: its word and its note ---------------------------------------------- */
@@ -125,7 +126,7 @@ static __always_inline enum match_admission match_admit(struct pping_direction *
 	__u64 interval = match_interval(d);
 
 	*number = match_round_number(round);
-	if (!interval)
+	if (config.aggregate || !interval) /* aggregates take every RTT, see match_sample() */
 		return MATCH_FIRST;
 	/* signed: another CPU's clock may have been read a little later */
 	if (!round || (__s64)(units - (round >> MATCH_ROUND_TIME_SHIFT)) >=
@@ -169,7 +170,7 @@ static __always_inline int match_claim_round(struct pping_flow *f, __u32 dir, __
 	struct pping_direction *d = &f->dir[dir & 1];
 	__u64 round = d->round, seen;
 
-	if (!round)
+	if (config.aggregate || !round)
 		return 1; /* unsampled */
 	number &= 15;
 	for (int i = 0; i < 4; i++) {
@@ -185,6 +186,24 @@ static __always_inline int match_claim_round(struct pping_flow *f, __u32 dir, __
 	}
 	match_void_round(f, dir, number, stamped, now);
 	return 1;
+}
+
+/*
+ * While aggregating every RTT is taken and sampled afterwards: is the one whose
+ * packet was stamped at `stamped` (ns) the next sample of the direction? The
+ * round then is {its time : 56, 0 : 8}.
+ */
+static __always_inline int match_sample(struct pping_direction *d, __u64 stamped)
+{
+	__u64 units = stamped >> PPING_TIME_SHIFT, round = d->round;
+	__u64 interval = match_interval(d) >> PPING_TIME_SHIFT;
+
+	if (!interval)
+		return 1;
+	if (round && (__s64)(units - (round >> MATCH_ROUND_TIME_SHIFT)) < (__s64)interval)
+		return 0;
+	return __sync_val_compare_and_swap(&d->round, round, units << MATCH_ROUND_TIME_SHIFT) ==
+	       round;
 }
 
 /* --- the spill table -------------------------------------------------------------- */
@@ -324,7 +343,7 @@ static __always_inline __u32 match_free_slot(const struct pping_flow *f, __u32 d
 		}
 		if (match_age(seen, f->slot_note[dir & 1][i], now) > PPING_MAX_RTT_NS ||
 		    (answered && f->protocol == IPPROTO_TCP &&
-		     flow_id_newer(f->protocol, answered, seen >> 32))) {
+		     flow_id_newer(answered, seen >> 32))) {
 			best = i;
 			*word = seen;
 		}
@@ -443,7 +462,7 @@ static __always_inline int match_show(struct pping_flow *f, __u32 dir, __u32 id,
 	for (int i = 0; i < 4; i++) {
 		if (shown == mine)
 			return 0;
-		if (shown && f->protocol == IPPROTO_TCP && !flow_id_newer(f->protocol, id, shown)) {
+		if (shown && f->protocol == IPPROTO_TCP && !flow_id_newer(id, shown)) {
 			match_far_behind(f, dir, id, shown);
 			return 0;
 		}
@@ -501,19 +520,25 @@ static __noinline int match_report(struct host *h, struct pping_flow *f, __u32 d
 				   __u64 rtt)
 {
 	struct pping_event e = {};
+	__u64 min_rtt;
 
 	dir &= 1;
+	host__count(h, PPING_COUNT_RTTS);
+	if (config.no_rtt_events)
+		return 0;
+	min_rtt = match_keep_rtt(&f->dir[dir], rtt);
+	if (config.aggregate && !match_sample(&f->dir[dir], now - rtt))
+		return 0;
 	e.timestamp = now;
 	flow_name(f, !dir, &e.flow);
 	e.type = PPING_EVENT_RTT;
 	e.match = host__way(h);
 	e.rtt = rtt;
-	e.min_rtt = match_keep_rtt(&f->dir[dir], rtt);
+	e.min_rtt = min_rtt;
 	if (config.counters) {
 		e.sent = f->count[dir];
 		e.rec = f->count[!dir];
 	}
-	host__count(h, PPING_COUNT_RTTS);
 	host__emit(h, &e);
 	return 0;
 }
@@ -571,17 +596,20 @@ static __noinline int match_answer(struct host *h, struct pping_flow *f, const s
 	shown = f->shown[dir];
 	answered = f->answered[dir];
 	tcp = f->protocol == IPPROTO_TCP;
-	if (!shown || (tcp && flow_id_newer(f->protocol, p->echo, shown)))
+	if (!shown || (tcp && flow_id_newer(p->echo, shown)))
 		return 0; /* echoes what was never shown here */
-	if (!answered || !tcp || flow_id_newer(f->protocol, p->echo, answered)) {
+	if (!answered || !tcp || flow_id_newer(p->echo, answered)) {
 		__u64 mine = PPING_VALID | p->echo;
 
 		if (__sync_val_compare_and_swap(&f->answered[dir], answered, mine) == mine)
 			return 0; /* another CPU looks it up */
 	}
 	rtt = match_take(h, f, key, dir, p->echo, &now);
-	if (rtt && rtt <= PPING_MAX_RTT_NS)
-		match_report(h, f, dir, now, rtt);
+	if (!rtt || rtt > PPING_MAX_RTT_NS)
+		return 0;
+	if (config.aggregate)
+		aggregate_rtt(h, p, rtt);
+	match_report(h, f, dir, now, rtt);
 	return 0;
 }
 

@@ -43,6 +43,7 @@
 #define PACKET_IP_FRAGMENT 0x3fff /* more fragments, or an offset */
 #define PACKET_IP_OFFSET 0x1fff
 #define PACKET_PROTO_ICMPV6 58
+#define PACKET_UDP_HEADER 8
 
 #define PACKET_TCP_NOP_NOP_TS 0x0101080a
 
@@ -65,13 +66,14 @@ struct packet {
 	__u8 protocol;
 	__u8 ip_version;
 	__u8 flags; /* PACKET_ */
-	__u8 reserved;
+	__u8 tos; /* with the ECN codepoint in the low two bits */
 	__u32 id; /* TSval or echo sequence number, host byte order */
 	__u32 echo; /* TSecr or the same of a reply */
 	__u32 seq; /* TCP sequence number, host byte order */
 	__u32 length; /* from the IP header on */
 	__u32 headers; /* of which IP and transport headers */
 	__u32 segments; /* packets in this super-packet, at least 1; set by the host */
+	__u32 prefix[2]; /* places of source and destination, with config.aggregate */
 };
 
 /*
@@ -166,6 +168,8 @@ _Static_assert(sizeof(struct packet_tcp) == 20, "wire format");
 static __always_inline void packet_set_ipv4(struct packet *p, const struct packet_ipv4 *ip)
 {
 	p->ip_version = 4;
+	p->tos = ip->tos;
+	p->protocol = ip->protocol;
 	p->saddr.q[0] = 0;
 	p->saddr.w[2] = NET32(0xffff);
 	p->saddr.w[3] = ip->saddr;
@@ -177,6 +181,8 @@ static __always_inline void packet_set_ipv4(struct packet *p, const struct packe
 static __always_inline void packet_set_ipv6(struct packet *p, const struct packet_ipv6 *ip)
 {
 	p->ip_version = 6;
+	p->tos = ip->class_flow[0] >> 4; /* its low bits, where ECN is */
+	p->protocol = ip->next_header;
 	for (int i = 0; i < 4; i++) {
 		p->saddr.w[i] = ip->saddr[i];
 		p->daddr.w[i] = ip->daddr[i];
@@ -214,17 +220,26 @@ static __always_inline void packet_set_timestamps(struct packet *p, __u32 tsval,
 		p->flags |= PACKET_ECHO;
 }
 
+/* Without -T, TCP is looked into for what aggregates say of it: headers, timestamps. */
+static __always_inline int packet_tcp_is_wanted(void)
+{
+	return config.track_tcp || config.aggregate;
+}
+
+static __always_inline int packet_tcp_verdict(int verdict)
+{
+	return config.track_tcp || verdict == PACKET_SLOW ? verdict : PPING_COUNT_NOT_SELECTED;
+}
+
 /* --- fast ------------------------------------------------------------------ */
 
-static __always_inline int packet_fast_tcp(const void *at, const void *end, struct packet *p,
-					   __u32 ip_headers)
+static __always_inline int packet_fast_tcp_headers(const void *at, const void *end,
+						   struct packet *p, __u32 ip_headers)
 {
 	const struct packet_tcp *tcp = at;
 	const struct packet_timestamps *ts = (const void *)(tcp + 1);
 	int verdict;
 
-	if (!config.track_tcp)
-		return PPING_COUNT_NOT_SELECTED;
 	if ((const void *)(tcp + 1) > end)
 		return PACKET_SLOW;
 	verdict = packet_set_tcp(p, tcp, ip_headers);
@@ -237,6 +252,14 @@ static __always_inline int packet_fast_tcp(const void *at, const void *end, stru
 		return PACKET_SLOW;
 	packet_set_timestamps(p, NET32(ts->tsval), NET32(ts->tsecr));
 	return PPING_COUNT_TRACKED;
+}
+
+static __always_inline int packet_fast_tcp(const void *at, const void *end, struct packet *p,
+					   __u32 ip_headers)
+{
+	if (!packet_tcp_is_wanted())
+		return PPING_COUNT_NOT_SELECTED;
+	return packet_tcp_verdict(packet_fast_tcp_headers(at, end, p, ip_headers));
 }
 
 /* icmp is the family's own. */
@@ -256,10 +279,13 @@ static __always_inline int packet_fast_ipv4(const void *at, const void *end, str
 	if ((const void *)(ip + 1) > end || ip->version_ihl != 0x45 ||
 	    (ip->fragment & NET16(PACKET_IP_FRAGMENT)) || !ip->length)
 		return PACKET_SLOW;
+	if (config.aggregate || ip->protocol == IPPROTO_TCP) {
+		packet_set_ipv4(p, ip);
+		p->length = NET16(ip->length);
+		p->headers = sizeof(*ip) + PACKET_UDP_HEADER;
+	}
 	if (ip->protocol != IPPROTO_TCP)
 		return packet_fast_protocol(ip->protocol, IPPROTO_ICMP);
-	packet_set_ipv4(p, ip);
-	p->length = NET16(ip->length);
 	return packet_fast_tcp(ip + 1, end, p, sizeof(*ip));
 }
 
@@ -269,10 +295,13 @@ static __always_inline int packet_fast_ipv6(const void *at, const void *end, str
 
 	if ((const void *)(ip + 1) > end || ip->version_class >> 4 != 6 || !ip->payload_length)
 		return PACKET_SLOW;
+	if (config.aggregate || ip->next_header == IPPROTO_TCP) {
+		packet_set_ipv6(p, ip);
+		p->length = NET16(ip->payload_length) + sizeof(*ip);
+		p->headers = sizeof(*ip) + PACKET_UDP_HEADER;
+	}
 	if (ip->next_header != IPPROTO_TCP)
 		return packet_fast_protocol(ip->next_header, PACKET_PROTO_ICMPV6);
-	packet_set_ipv6(p, ip);
-	p->length = NET16(ip->payload_length) + sizeof(*ip);
 	return packet_fast_tcp(ip + 1, end, p, sizeof(*ip));
 }
 
@@ -401,16 +430,14 @@ static __always_inline int packet_options_timestamps(const struct packet_options
 	return 0;
 }
 
-static __always_inline int packet_slow_tcp(struct host *h, __u32 off, __u32 ip_headers,
-					   struct packet *p)
+static __always_inline int packet_slow_tcp_headers(struct host *h, __u32 off, __u32 ip_headers,
+						   struct packet *p)
 {
 	struct packet_options options = {};
 	struct packet_tcp tcp;
 	__u32 tsval, tsecr, len;
 	int verdict, found;
 
-	if (!config.track_tcp)
-		return PPING_COUNT_NOT_SELECTED;
 	if (host__read(h, off, &tcp, sizeof(tcp)))
 		return PPING_COUNT_TRUNCATED;
 	verdict = packet_set_tcp(p, &tcp, ip_headers);
@@ -430,6 +457,14 @@ static __always_inline int packet_slow_tcp(struct host *h, __u32 off, __u32 ip_h
 		return PPING_COUNT_NO_TIMESTAMP;
 	packet_set_timestamps(p, tsval, tsecr);
 	return PPING_COUNT_TRACKED;
+}
+
+static __always_inline int packet_slow_tcp(struct host *h, __u32 off, __u32 ip_headers,
+					   struct packet *p)
+{
+	if (!packet_tcp_is_wanted())
+		return PPING_COUNT_NOT_SELECTED;
+	return packet_tcp_verdict(packet_slow_tcp_headers(h, off, ip_headers, p));
 }
 
 /* RFC 792 echo: types 8 and 0; RFC 4443 section 4: 128 and 129. */
@@ -477,11 +512,12 @@ static __always_inline int packet_slow_ipv4(struct host *h, __u32 off, struct pa
 	header = (ip.version_ihl & 15) * 4;
 	if (ip.version_ihl >> 4 != 4 || header < sizeof(ip))
 		return PPING_COUNT_MALFORMED;
-	if (ip.fragment & NET16(PACKET_IP_OFFSET))
-		return PPING_COUNT_FRAGMENT;
 	packet_set_ipv4(p, &ip);
 	/* 0: a super-packet longer than 16 bits can say */
 	p->length = ip.length ? NET16(ip.length) : host__frame_length(h) - off;
+	p->headers = header + PACKET_UDP_HEADER;
+	if (ip.fragment & NET16(PACKET_IP_OFFSET))
+		return PPING_COUNT_FRAGMENT;
 	return packet_slow_transport(h, off + header, header, ip.protocol, p);
 }
 
@@ -512,8 +548,10 @@ static __always_inline int packet_slow_extensions(struct host *h, __u32 off, __u
 			return PPING_COUNT_TRACKED;
 		if (host__read(h, off + *headers, &ext, sizeof(ext)))
 			return PPING_COUNT_TRUNCATED;
-		if (kind == 44 && (ext.fragment & NET16(0xfff8)))
+		if (kind == 44 && (ext.fragment & NET16(0xfff8))) {
+			*next = ext.next; /* what it is a fragment of */
 			return PPING_COUNT_FRAGMENT;
+		}
 		*headers += kind == 44	 ? 8
 			    : kind == 51 ? (ext.length + 2) * 4
 					 : (ext.length + 1) * 8;
@@ -538,6 +576,8 @@ static __always_inline int packet_slow_ipv6(struct host *h, __u32 off, struct pa
 				      : host__frame_length(h) - off;
 	next = ip.next_header;
 	verdict = packet_slow_extensions(h, off, &next, &headers);
+	p->protocol = next;
+	p->headers = headers + PACKET_UDP_HEADER;
 	if (verdict != PPING_COUNT_TRACKED)
 		return verdict;
 	return packet_slow_transport(h, off + headers, headers, next, p);

@@ -47,6 +47,8 @@ static __always_inline __u32 host__frame_length(struct host *h);
 
 static __always_inline struct pping_flow *host__flow_find(struct host *h,
 							  const struct pping_flow_key *key);
+/* An entry to prepare a new one in, too big for a BPF stack; its contents are of no meaning. NULL: no room. */
+static __always_inline struct pping_flow *host__flow_blank(struct host *h);
 /* Add a copy of init unless key is there already; the entry, or NULL if there is no room. */
 static __always_inline struct pping_flow *
 host__flow_create(struct host *h, const struct pping_flow_key *key, const struct pping_flow *init);
@@ -56,8 +58,8 @@ static __always_inline int host__flow_delete(struct host *h, const struct pping_
 /* index is below PPING_SPILL_BUCKETS. */
 static __always_inline struct pping_spill_bucket *host__spill_bucket(struct host *h, __u32 index);
 
-/* Tags of flows put off; index is below PPING_DOOR_SLOTS. */
-static __always_inline __u32 *host__door(struct host *h, __u32 index);
+/* index is below PPING_DOOR_BUCKETS. */
+static __always_inline struct pping_door *host__door(struct host *h, __u32 index);
 static __always_inline struct pping_pressure *host__pressure(struct host *h);
 /* Do all CPUs together see more new flows than they should? */
 static __always_inline int host__is_pressed(struct host *h);
@@ -71,5 +73,18 @@ static __always_inline int host__way(struct host *h);
 /* Hand an event to the user, or count it as lost. */
 static __always_inline void host__emit(struct host *h, struct pping_event *event);
 static __always_inline void host__count(struct host *h, enum pping_counter counter);
+
+/* With config.aggregate only: */
+
+/* Adds to a counter. */
+static __always_inline void host__add(struct host *h, enum pping_counter counter, __u64 n);
+/*
+ * The place of a prefix, made if need be: below config.max_prefixes, and
+ * PPING_PREFIX_OTHER if there is no room. *at: its counters that this CPU writes.
+ */
+static __always_inline __u32 host__prefix(struct host *h, const struct pping_prefix_key *key,
+					  struct pping_prefix **at);
+/* The RTTs of a place, in the half that is being written. */
+static __always_inline struct pping_rtts *host__prefix_rtts(struct host *h, __u32 place);
 
 #endif /* ENGINE_SEAM_H */

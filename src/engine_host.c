@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "engine_host.h"
+#include "prefix_table.h"
 
 /* What the engine calls its constant configuration. */
 static struct pping_config config;
@@ -51,9 +52,14 @@ struct expired {
 struct engine_host {
 	struct table flows;
 	struct pping_spill_bucket *spill;
-	__u32 *door;
+	struct pping_door *door;
 	struct pping_pressure pressure;
+	struct pping_flow blank;
 	struct expired *expired; /* room for a pass over all flows */
+	struct prefix_table *prefixes; /* this and the next two: only with config.aggregate */
+	struct pping_prefix *packets;
+	struct pping_rtts *rtts; /* two halves */
+	uint32_t half; /* the one being written */
 	struct pping_counters counters;
 	struct engine_host_settings set;
 	bool begun;
@@ -224,6 +230,11 @@ static __always_inline struct pping_flow *host__flow_find(struct host *h,
 	return &e->flow;
 }
 
+static __always_inline struct pping_flow *host__flow_blank(struct host *h)
+{
+	return &h->engine->blank;
+}
+
 static __always_inline struct pping_flow *
 host__flow_create(struct host *h, const struct pping_flow_key *key, const struct pping_flow *init)
 {
@@ -241,7 +252,7 @@ static __always_inline int host__flow_delete(struct host *h, const struct pping_
 	return table_delete(&h->engine->flows, key);
 }
 
-static __always_inline __u32 *host__door(struct host *h, __u32 index)
+static __always_inline struct pping_door *host__door(struct host *h, __u32 index)
 {
 	return &h->engine->door[index];
 }
@@ -294,6 +305,36 @@ static __always_inline void host__count(struct host *h, enum pping_counter count
 	h->engine->counters.n[counter]++;
 }
 
+static __always_inline void host__add(struct host *h, enum pping_counter counter, __u64 n)
+{
+	h->engine->counters.n[counter] += n;
+}
+
+static __always_inline __u32 host__prefix(struct host *h, const struct pping_prefix_key *key,
+					  struct pping_prefix **at)
+{
+	struct engine_host *e = h->engine;
+	uint32_t place = prefix_table__find(e->prefixes, key);
+
+	*at = &e->packets[place];
+	if (place != PPING_PREFIX_OTHER)
+		return place;
+	place = prefix_table__add(e->prefixes, key);
+	*at = &e->packets[place];
+	if (place == PPING_PREFIX_OTHER) {
+		host__count(h, PPING_COUNT_PREFIXES_FULL);
+		return place;
+	}
+	(*at)->key = *key;
+	host__count(h, PPING_COUNT_PREFIXES_CREATED);
+	return place;
+}
+
+static __always_inline struct pping_rtts *host__prefix_rtts(struct host *h, __u32 place)
+{
+	return &h->engine->rtts[h->engine->half * config.max_prefixes + place];
+}
+
 static void hand_over(struct engine_host *e, struct pping_event *event)
 {
 	int err;
@@ -338,7 +379,8 @@ static void expire(struct engine_host *e, const struct expired *expired)
 	struct pping_event event = { .timestamp = e->now };
 	uint32_t state = f->state;
 
-	if ((state & (PPING_STATE_REPLIED | PPING_STATE_CLOSED)) == PPING_STATE_REPLIED) {
+	if (!config.no_flow_events &&
+	    (state & (PPING_STATE_REPLIED | PPING_STATE_CLOSED)) == PPING_STATE_REPLIED) {
 		flow_describe(f, &event, PPING_FLOW_CLOSING, PPING_REASON_TIMEOUT,
 			      PPING_TRIGGER_GC);
 		hand_over(e, &event);
@@ -420,6 +462,8 @@ int engine_host__packet(struct engine_host *e, const struct engine_frame *frame)
 	if (verdict == PACKET_SLOW)
 		verdict = packet_parse_slow(&h, &p);
 	e->counters.n[verdict]++;
+	if (config.aggregate && p.ip_version)
+		aggregate_packet(&h, &p);
 	if (match_wants(verdict, &p))
 		match_packet(&h, &p);
 	return e->err;
@@ -443,6 +487,17 @@ static void set_keys(void)
 	config.spill_seed[2] = 0xd6e8feb86659fd93ULL;
 }
 
+static int init_aggregation(struct engine_host *e)
+{
+	size_t places = e->set.config.max_prefixes;
+
+	e->packets = calloc(places, sizeof(*e->packets));
+	e->rtts = calloc(2 * places, sizeof(*e->rtts));
+	if (!e->packets || !e->rtts)
+		return -ENOMEM;
+	return prefix_table__new(&e->prefixes, places);
+}
+
 int engine_host__new(struct engine_host **engine, const struct engine_host_settings *settings)
 {
 	struct engine_host *e;
@@ -455,13 +510,18 @@ int engine_host__new(struct engine_host **engine, const struct engine_host_setti
 	e->set = *settings;
 	e->spill = calloc(PPING_SPILL_BUCKETS, sizeof(*e->spill));
 	e->expired = calloc(settings->max_flows, sizeof(*e->expired));
-	e->door = calloc(PPING_DOOR_SLOTS, sizeof(*e->door));
+	e->door = calloc(PPING_DOOR_BUCKETS, sizeof(*e->door));
+	if (settings->config.aggregate && init_aggregation(e)) {
+		engine_host__free(e);
+		return -ENOMEM;
+	}
 	if (table_init(&e->flows, settings->max_flows) || !e->spill || !e->expired || !e->door) {
 		engine_host__free(e);
 		return -ENOMEM;
 	}
 	config = settings->config;
 	config.test_clock = 0;
+	config.prefix_private = 1;
 	set_keys();
 	the_engine = *engine = e;
 	return 0;
@@ -478,6 +538,9 @@ void engine_host__free(struct engine_host *e)
 	free(e->expired);
 	free(e->spill);
 	free(e->door);
+	prefix_table__free(e->prefixes);
+	free(e->packets);
+	free(e->rtts);
 	free(e);
 }
 
@@ -495,6 +558,47 @@ void engine_host__flows(const struct engine_host *e, uint64_t *present, uint64_t
 
 		*replied += entry->used && entry->flow.state & PPING_STATE_REPLIED;
 	}
+}
+
+/* --- aggregation -------------------------------------------------------------------------- */
+
+static int turn(void *ctx, uint32_t half)
+{
+	struct engine_host *e = ctx;
+
+	e->half = half;
+	return 0;
+}
+
+static bool forget_prefix(void *ctx, const struct pping_prefix_key *key, uint32_t place)
+{
+	struct engine_host *e = ctx;
+
+	if (prefix_table__find(e->prefixes, key) != place)
+		return false;
+	prefix_table__remove(e->prefixes, key);
+	return true;
+}
+
+static void release_place(void *ctx, uint32_t place)
+{
+	struct engine_host *e = ctx;
+
+	prefix_table__release(e->prefixes, place);
+}
+
+void engine_host__prefixes(struct engine_host *e, struct aggregate_tables *tables)
+{
+	*tables = (struct aggregate_tables){
+		.packets = e->packets,
+		.rtts = e->rtts,
+		.places = config.max_prefixes,
+		.shards = 1,
+		.ctx = e,
+		.turn = turn,
+		.forget = forget_prefix,
+		.release = release_place,
+	};
 }
 
 const struct pping_config *engine_host__config(const struct engine_host *e)

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "aggregate.h"
 #include "options.h"
 #include "pping.h"
 
@@ -55,6 +56,9 @@ void engine_host__free(struct engine_host *engine); /* NULL is fine */
  * the event handler.
  */
 int engine_host__packet(struct engine_host *engine, const struct engine_frame *frame);
+
+/* What it keeps per prefix, for aggregate__new(); with config.aggregate only. */
+void engine_host__prefixes(struct engine_host *engine, struct aggregate_tables *tables);
 
 const struct pping_counters *engine_host__counters(const struct engine_host *engine);
 /* Flow entries present, and how many of them were seen in both directions. */

@@ -8,17 +8,48 @@
 #define SRC_FORMAT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
+#include "aggregate.h"
 #include "options.h"
 #include "pping.h"
 #include "text.h"
 
+/* What stands in the place of an address. */
+enum format_addresses {
+	FORMAT_ADDRESSES_PLAIN, /* an address, as the flow's ip_version says */
+	FORMAT_ADDRESSES_128_BITS, /* in the form of an IPv6 address, also of IPv4 */
+	FORMAT_ADDRESSES_NONE, /* "-", or no such field */
+};
+
+/* What is known of an event's flow besides the event. */
+struct format_note {
+	uint64_t flow_id;
+	uint8_t src_scope, dest_scope; /* enum scope */
+};
+
 struct format_settings {
 	bool counters; /* add sent_ and rec_ fields to RTTs */
+	bool relative_time; /* wall_ns counts from the start of the run instead */
+	enum format_addresses addresses;
+	uint32_t fields; /* of JSON records, see fields.h; 0: the usual ones */
+	const struct format_note *note; /* of the event; not NULL if the fields have such */
+	const struct options *options; /* what an aggregation describes itself with */
+};
+
+/* What all packets together were since the last report. */
+struct format_totals {
+	struct pping_counters counters; /* their growth */
+	uint64_t rtts; /* in the report's rows */
+	uint64_t evicted; /* flows */
+	uint32_t prefixes; /* that have a place now */
 };
 
 /* One of the things that are told about a run, not about a packet. */
 enum format_fact_kind { FORMAT_TEXT, FORMAT_NUMBER, FORMAT_TENTHS, FORMAT_YES };
+
+/* A record of facts that has no time. */
+#define FORMAT_NO_TIME UINT64_MAX
 
 struct format_fact {
 	const char *key; /* letters, digits and _; NULL: left out */
@@ -34,10 +65,17 @@ struct format {
 	/* first: no record precedes this one in the file */
 	void (*event)(struct text *out, const struct format_settings *set,
 		      const struct pping_event *event, uint64_t wall_ns, bool first);
+	/* NULL: the format has no form for aggregates. First of the file, then one for each row and report */
+	void (*aggregation)(struct text *out, const struct format_settings *set, uint64_t wall_ns,
+			    bool first);
+	void (*row)(struct text *out, const struct format_settings *set,
+		    const struct aggregate_row *row, uint64_t wall_ns, bool first);
+	void (*totals)(struct text *out, const struct format_settings *set,
+		       const struct format_totals *totals, uint64_t wall_ns, bool first);
 	void (*end)(struct text *out); /* after the last record; may be NULL */
-	/* A record of its own of them; wall_ns 0: without a time. NULL: the format has no form for it. */
-	void (*facts)(struct text *out, const struct format_fact *facts, size_t n, uint64_t wall_ns,
-		      bool first);
+	/* A record of its own of them. NULL: the format has no form for it. */
+	void (*facts)(struct text *out, const struct format_settings *set,
+		      const struct format_fact *facts, size_t n, uint64_t wall_ns, bool first);
 };
 
 extern const struct format format_standard;

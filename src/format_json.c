@@ -5,7 +5,10 @@
  */
 #include <stdio.h>
 
+#include "fields.h"
+#include "format_aggregate.h"
 #include "format_util.h"
+#include "scope.h"
 
 static char *put_tuple(char *p, const struct pping_tuple *flow)
 {
@@ -70,6 +73,153 @@ static char *put_lost(char *p, const struct pping_event *event)
 	return put_u64(p, event->lost);
 }
 
+/* --- chosen fields ---------------------------------------------------------------- */
+
+static char *put_flow_id(char *p, uint64_t id)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (int shift = 60; shift >= 0; shift -= 4)
+		*p++ = digits[id >> shift & 0xf];
+	return p;
+}
+
+static char *put_address(char *p, const struct format_settings *set, const struct pping_tuple *flow,
+			 const union pping_addr *addr)
+{
+	*p++ = '"';
+	if (set->addresses == FORMAT_ADDRESSES_NONE)
+		*p++ = '-';
+	else if (set->addresses == FORMAT_ADDRESSES_128_BITS)
+		p = format_util__put_ipv6(p, addr->b);
+	else
+		p = put_addr(p, addr, flow->ip_version);
+	*p++ = '"';
+	return p;
+}
+
+static char *put_quoted(char *p, const char *string)
+{
+	*p++ = '"';
+	p = put_string(p, string);
+	*p++ = '"';
+	return p;
+}
+
+/* The value of a field that the event has. */
+static char *put_value(char *p, const struct format_settings *set, const struct pping_event *event,
+		       uint64_t wall_ns, enum field field)
+{
+	const struct pping_tuple *flow = &event->flow;
+
+	switch (field) {
+	case FIELD_TIMESTAMP:
+		return put_u64(p, wall_ns);
+	case FIELD_SRC_IP:
+		return put_address(p, set, flow, &flow->saddr);
+	case FIELD_SRC_PORT:
+		return put_port(p, flow->sport);
+	case FIELD_DEST_IP:
+		return put_address(p, set, flow, &flow->daddr);
+	case FIELD_DEST_PORT:
+		return put_port(p, flow->dport);
+	case FIELD_PROTOCOL:
+		*p++ = '"';
+		p = put_protocol(p, flow->protocol);
+		*p++ = '"';
+		return p;
+	case FIELD_RTT:
+		return put_u64(p, event->rtt);
+	case FIELD_MIN_RTT:
+		return put_u64(p, event->min_rtt);
+	case FIELD_SENT_PACKETS:
+		return put_u64(p, event->sent.packets);
+	case FIELD_SENT_BYTES:
+		return put_u64(p, event->sent.bytes);
+	case FIELD_REC_PACKETS:
+		return put_u64(p, event->rec.packets);
+	case FIELD_REC_BYTES:
+		return put_u64(p, event->rec.bytes);
+	case FIELD_MATCH_ON_EGRESS:
+		return put_string(p, event->match == PPING_MATCH_EGRESS ? "true" : "false");
+	case FIELD_FLOW_EVENT:
+		return put_quoted(p, format_util__flow_event_name(event->flow_event));
+	case FIELD_REASON:
+		return put_quoted(p, format_util__reason_name(event->reason));
+	case FIELD_TRIGGERED_BY:
+		return put_quoted(p, format_util__trigger_name(event->triggered_by));
+	case FIELD_LOST_EVENTS:
+		return put_u64(p, event->lost);
+	case FIELD_IP_VERSION:
+		*p++ = flow->ip_version == 4 ? '4' : '6';
+		return p;
+	case FIELD_FLOW_ID:
+		*p++ = '"';
+		p = put_flow_id(p, set->note->flow_id);
+		*p++ = '"';
+		return p;
+	case FIELD_SRC_SCOPE:
+		return put_quoted(p, scope__name(set->note->src_scope));
+	case FIELD_DEST_SCOPE:
+		return put_quoted(p, scope__name(set->note->dest_scope));
+	case FIELD_COUNT:
+		break;
+	}
+	return p;
+}
+
+/* What is written of a record, 0 where it is not. */
+static uint32_t chosen_of(const struct format_settings *set, const struct pping_event *event)
+{
+	unsigned int kinds = fields__kinds(set->fields);
+
+	switch (event->type) {
+	case PPING_EVENT_RTT:
+		return kinds & FIELDS_OF_RTT ? set->fields & fields__of(FIELDS_OF_RTT) : 0;
+	case PPING_EVENT_FLOW:
+		return kinds & FIELDS_OF_FLOW ? set->fields & fields__of(FIELDS_OF_FLOW) : 0;
+	default:
+		return kinds & FIELDS_OF_LOST ? set->fields & fields__of(FIELDS_OF_LOST) : 0;
+	}
+}
+
+static char *put_chosen(char *p, const struct format_settings *set, const struct pping_event *event,
+			uint64_t wall_ns)
+{
+	uint32_t fields = chosen_of(set, event);
+	char before = '{';
+
+	if (event->match == PPING_MATCH_UNKNOWN)
+		fields &= ~FIELD_BIT(MATCH_ON_EGRESS);
+	if (!fields)
+		*p++ = before;
+	for (; fields; fields &= fields - 1) {
+		enum field field = (enum field)__builtin_ctz(fields);
+
+		*p++ = before;
+		*p++ = '"';
+		p = put_string(p, fields__key(field));
+		p = PUT(p, "\":");
+		p = put_value(p, set, event, wall_ns, field);
+		before = ',';
+	}
+	return p;
+}
+
+/* --- records ------------------------------------------------------------------------ */
+
+static char *put_usual(char *p, const struct format_settings *set, const struct pping_event *event,
+		       uint64_t wall_ns)
+{
+	p = PUT(p, "{\"timestamp\":");
+	p = put_u64(p, wall_ns);
+	if (event->type == PPING_EVENT_RTT)
+		return put_rtt(p, set, event);
+	if (event->type == PPING_EVENT_FLOW)
+		return put_flow_event(p, event);
+	return put_lost(p, event);
+}
+
 /* before and after: what goes around the object, a byte or two. */
 static inline void put_record(struct text *out, const struct format_settings *set,
 			      const struct pping_event *event, uint64_t wall_ns, const char *before,
@@ -79,18 +229,13 @@ static inline void put_record(struct text *out, const struct format_settings *se
 
 	if (event->type < PPING_EVENT_RTT || event->type > PPING_EVENT_LOST)
 		return;
+	if (set->fields && !chosen_of(set, event))
+		return;
 	p = text__reserve(out, FORMAT_RECORD_MAX);
 	if (!p)
 		return;
 	p = put_string(p, before);
-	p = PUT(p, "{\"timestamp\":");
-	p = put_u64(p, wall_ns);
-	if (event->type == PPING_EVENT_RTT)
-		p = put_rtt(p, set, event);
-	else if (event->type == PPING_EVENT_FLOW)
-		p = put_flow_event(p, event);
-	else
-		p = put_lost(p, event);
+	p = set->fields ? put_chosen(p, set, event, wall_ns) : put_usual(p, set, event, wall_ns);
 	*p++ = '}';
 	p = put_string(p, after);
 	out->len = (size_t)(p - out->data);
@@ -103,6 +248,32 @@ static void jsonl_event(struct text *out, const struct format_settings *set,
 	put_record(out, set, event, wall_ns, "", "\n");
 }
 
+static void jsonl_aggregation(struct text *out, const struct format_settings *set, uint64_t wall_ns,
+			      bool first)
+{
+	(void)first;
+	format_aggregate__json_description(out, set, wall_ns);
+	text__append(out, "\n", 1);
+}
+
+static void jsonl_row(struct text *out, const struct format_settings *set,
+		      const struct aggregate_row *row, uint64_t wall_ns, bool first)
+{
+	(void)set;
+	(void)first;
+	format_aggregate__json_row(out, row, wall_ns);
+	text__append(out, "\n", 1);
+}
+
+static void jsonl_totals(struct text *out, const struct format_settings *set,
+			 const struct format_totals *totals, uint64_t wall_ns, bool first)
+{
+	(void)set;
+	(void)first;
+	format_aggregate__json_totals(out, totals, wall_ns);
+	text__append(out, "\n", 1);
+}
+
 static void json_begin(struct text *out)
 {
 	text__append(out, "[\n", 2);
@@ -113,6 +284,35 @@ static void json_event(struct text *out, const struct format_settings *set,
 		       const struct pping_event *event, uint64_t wall_ns, bool first)
 {
 	put_record(out, set, event, wall_ns, first ? "" : ",\n", "");
+}
+
+static void json_comma(struct text *out, bool first)
+{
+	if (!first)
+		text__append(out, ",\n", 2);
+}
+
+static void json_aggregation(struct text *out, const struct format_settings *set, uint64_t wall_ns,
+			     bool first)
+{
+	json_comma(out, first);
+	format_aggregate__json_description(out, set, wall_ns);
+}
+
+static void json_row(struct text *out, const struct format_settings *set,
+		     const struct aggregate_row *row, uint64_t wall_ns, bool first)
+{
+	(void)set;
+	json_comma(out, first);
+	format_aggregate__json_row(out, row, wall_ns);
+}
+
+static void json_totals(struct text *out, const struct format_settings *set,
+			const struct format_totals *totals, uint64_t wall_ns, bool first)
+{
+	(void)set;
+	json_comma(out, first);
+	format_aggregate__json_totals(out, totals, wall_ns);
 }
 
 /* An interface's name may hold a quote, a backslash and bytes that are no UTF-8. */
@@ -149,7 +349,7 @@ static void append_facts(struct text *out, const struct format_fact *facts, size
 	size_t i;
 
 	text__append(out, "{", 1);
-	if (wall_ns) {
+	if (wall_ns != FORMAT_NO_TIME) {
 		append_key(out, "timestamp", "");
 		text__append(out, number, (size_t)(put_u64(number, wall_ns) - number));
 		comma = ",";
@@ -168,19 +368,20 @@ static void append_facts(struct text *out, const struct format_fact *facts, size
 	text__append(out, "}", 1);
 }
 
-static void jsonl_facts(struct text *out, const struct format_fact *facts, size_t n,
-			uint64_t wall_ns, bool first)
+static void jsonl_facts(struct text *out, const struct format_settings *set,
+			const struct format_fact *facts, size_t n, uint64_t wall_ns, bool first)
 {
+	(void)set;
 	(void)first;
 	append_facts(out, facts, n, wall_ns);
 	text__append(out, "\n", 1);
 }
 
-static void json_facts(struct text *out, const struct format_fact *facts, size_t n,
-		       uint64_t wall_ns, bool first)
+static void json_facts(struct text *out, const struct format_settings *set,
+		       const struct format_fact *facts, size_t n, uint64_t wall_ns, bool first)
 {
-	if (!first)
-		text__append(out, ",\n", 2);
+	(void)set;
+	json_comma(out, first);
 	append_facts(out, facts, n, wall_ns);
 }
 
@@ -193,6 +394,9 @@ const struct format format_json = {
 	.name = "json",
 	.begin = json_begin,
 	.event = json_event,
+	.aggregation = json_aggregation,
+	.row = json_row,
+	.totals = json_totals,
 	.end = json_end,
 	.facts = json_facts,
 };
@@ -201,5 +405,8 @@ const struct format format_jsonl = {
 	.name = "jsonl",
 	.appendable = true,
 	.event = jsonl_event,
+	.aggregation = jsonl_aggregation,
+	.row = jsonl_row,
+	.totals = jsonl_totals,
 	.facts = jsonl_facts,
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * The input of the ppviz page: epoch seconds, RTT and minimum RTT in seconds,
- * flow. From integers: a double does not hold nanoseconds of the epoch.
+ * The input of the ppviz page: epoch seconds (or those since the start), RTT and
+ * minimum RTT in seconds, flow. From integers: a double does not hold nanoseconds of the epoch.
  */
 #include "format_util.h"
 
@@ -10,7 +10,6 @@ static void ppviz_event(struct text *out, const struct format_settings *set,
 {
 	char *p;
 
-	(void)set;
 	(void)first;
 	if (event->type != PPING_EVENT_RTT)
 		return;
@@ -23,7 +22,7 @@ static void ppviz_event(struct text *out, const struct format_settings *set,
 	*p++ = ' ';
 	p = put_seconds(p, event->min_rtt);
 	*p++ = ' ';
-	p = format_util__put_flow(p, &event->flow, false);
+	p = format_util__put_flow(p, set, &event->flow, false);
 	*p++ = '\n';
 	out->len = (size_t)(p - out->data);
 }

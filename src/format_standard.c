@@ -2,6 +2,7 @@
 /* Lines for people. */
 #include <time.h>
 
+#include "format_aggregate.h"
 #include "format_util.h"
 
 #define CLOCK_LEN 8 /* of HH:MM:SS */
@@ -34,25 +35,47 @@ static char *put_local_time(char *p, uint64_t wall_ns)
 	return put_9digits(p, (uint32_t)(wall_ns % PPING_NS_PER_SEC));
 }
 
-static char *put_protocol_and_flow(char *p, const struct pping_tuple *flow)
+/* The same of a time that counts from the start; hours go on beyond 24. */
+static char *put_run_time(char *p, uint64_t ns)
+{
+	uint64_t seconds = ns / PPING_NS_PER_SEC, hours = seconds / 3600;
+	uint32_t rest = (uint32_t)(seconds % 3600);
+
+	p = hours < 100 ? put_2digits(p, (uint32_t)hours) : put_u64(p, hours);
+	*p++ = ':';
+	p = put_2digits(p, rest / 60);
+	*p++ = ':';
+	p = put_2digits(p, rest % 60);
+	*p++ = '.';
+	return put_9digits(p, (uint32_t)(ns % PPING_NS_PER_SEC));
+}
+
+static char *put_time(char *p, const struct format_settings *set, uint64_t wall_ns)
+{
+	return set->relative_time ? put_run_time(p, wall_ns) : put_local_time(p, wall_ns);
+}
+
+static char *put_protocol_and_flow(char *p, const struct format_settings *set,
+				   const struct pping_tuple *flow)
 {
 	p = put_protocol(p, flow->protocol);
 	*p++ = ' ';
-	return format_util__put_flow(p, flow, true);
+	return format_util__put_flow(p, set, flow, true);
 }
 
-static char *put_rtt(char *p, const struct pping_event *event)
+static char *put_rtt(char *p, const struct format_settings *set, const struct pping_event *event)
 {
 	p = put_milliseconds(p, event->rtt);
 	p = PUT(p, " ms ");
 	p = put_milliseconds(p, event->min_rtt);
 	p = PUT(p, " ms ");
-	return put_protocol_and_flow(p, &event->flow);
+	return put_protocol_and_flow(p, set, &event->flow);
 }
 
-static char *put_flow_event(char *p, const struct pping_event *event)
+static char *put_flow_event(char *p, const struct format_settings *set,
+			    const struct pping_event *event)
 {
-	p = put_protocol_and_flow(p, &event->flow);
+	p = put_protocol_and_flow(p, set, &event->flow);
 	*p++ = ' ';
 	p = put_string(p, format_util__flow_event_name(event->flow_event));
 	p = PUT(p, " due to ");
@@ -73,23 +96,60 @@ static void standard_event(struct text *out, const struct format_settings *set,
 {
 	char *p;
 
-	(void)set;
 	(void)first;
 	if (event->type < PPING_EVENT_RTT || event->type > PPING_EVENT_LOST)
 		return;
 	p = text__reserve(out, FORMAT_RECORD_MAX);
 	if (!p)
 		return;
-	p = put_local_time(p, wall_ns);
+	p = put_time(p, set, wall_ns);
 	*p++ = ' ';
 	if (event->type == PPING_EVENT_RTT)
-		p = put_rtt(p, event);
+		p = put_rtt(p, set, event);
 	else if (event->type == PPING_EVENT_FLOW)
-		p = put_flow_event(p, event);
+		p = put_flow_event(p, set, event);
 	else
 		p = put_lost(p, event);
 	*p++ = '\n';
 	out->len = (size_t)(p - out->data);
+}
+
+static void begin_line(struct text *out, const struct format_settings *set, uint64_t wall_ns)
+{
+	char *p = text__reserve(out, FORMAT_RECORD_MAX);
+
+	if (!p)
+		return;
+	p = put_time(p, set, wall_ns);
+	*p++ = ' ';
+	out->len = (size_t)(p - out->data);
+}
+
+static void standard_aggregation(struct text *out, const struct format_settings *set,
+				 uint64_t wall_ns, bool first)
+{
+	(void)first;
+	begin_line(out, set, wall_ns);
+	format_aggregate__text_description(out, set);
+	text__append(out, "\n", 1);
+}
+
+static void standard_row(struct text *out, const struct format_settings *set,
+			 const struct aggregate_row *row, uint64_t wall_ns, bool first)
+{
+	(void)first;
+	begin_line(out, set, wall_ns);
+	format_aggregate__text_row(out, row);
+	text__append(out, "\n", 1);
+}
+
+static void standard_totals(struct text *out, const struct format_settings *set,
+			    const struct format_totals *totals, uint64_t wall_ns, bool first)
+{
+	(void)first;
+	begin_line(out, set, wall_ns);
+	format_aggregate__text_totals(out, totals);
+	text__append(out, "\n", 1);
 }
 
 /* One word, or several in quotes, whatever is in it. */
@@ -108,17 +168,17 @@ static void append_words(struct text *out, const char *words)
 }
 
 /* A comment: who reads RTTs passes it over by its first character. */
-static void standard_facts(struct text *out, const struct format_fact *facts, size_t n,
-			   uint64_t wall_ns, bool first)
+static void standard_facts(struct text *out, const struct format_settings *set,
+			   const struct format_fact *facts, size_t n, uint64_t wall_ns, bool first)
 {
 	char value[64];
 	size_t i;
 
 	(void)first;
 	text__append(out, "#", 1);
-	if (wall_ns) {
+	if (wall_ns != FORMAT_NO_TIME) {
 		value[0] = ' ';
-		text__append(out, value, (size_t)(put_local_time(value + 1, wall_ns) - value));
+		text__append(out, value, (size_t)(put_time(value + 1, set, wall_ns) - value));
 	}
 	for (i = 0; i < n; i++) {
 		if (!facts[i].key)
@@ -139,5 +199,8 @@ const struct format format_standard = {
 	.name = "standard",
 	.appendable = true,
 	.event = standard_event,
+	.aggregation = standard_aggregation,
+	.row = standard_row,
+	.totals = standard_totals,
 	.facts = standard_facts,
 };

@@ -80,24 +80,37 @@ char *format_util__put_ipv6(char *p, const uint8_t addr[16])
 	return p;
 }
 
-static char *put_endpoint(char *p, const struct pping_tuple *flow, const union pping_addr *addr,
-			  __be16 port, bool brackets)
+static char *put_endpoint(char *p, uint8_t ip_version, const union pping_addr *addr, __be16 port,
+			  bool brackets)
 {
-	brackets = brackets && flow->ip_version != 4;
+	brackets = brackets && ip_version != 4;
 	if (brackets)
 		*p++ = '[';
-	p = put_addr(p, addr, flow->ip_version);
+	p = put_addr(p, addr, ip_version);
 	if (brackets)
 		*p++ = ']';
 	*p++ = ':';
 	return put_port(p, port);
 }
 
-char *format_util__put_flow(char *p, const struct pping_tuple *flow, bool brackets)
+static char *put_flow_without_addresses(char *p, const struct pping_tuple *flow)
 {
-	p = put_endpoint(p, flow, &flow->saddr, flow->sport, brackets);
+	p = put_port(PUT(p, "-:"), flow->sport);
+	return put_port(PUT(p, "+-:"), flow->dport);
+}
+
+char *format_util__put_flow(char *p, const struct format_settings *set,
+			    const struct pping_tuple *flow, bool brackets)
+{
+	uint8_t ip_version = flow->ip_version;
+
+	if (set->addresses == FORMAT_ADDRESSES_NONE)
+		return put_flow_without_addresses(p, flow);
+	if (set->addresses == FORMAT_ADDRESSES_128_BITS)
+		ip_version = 6;
+	p = put_endpoint(p, ip_version, &flow->saddr, flow->sport, brackets);
 	*p++ = '+';
-	return put_endpoint(p, flow, &flow->daddr, flow->dport, brackets);
+	return put_endpoint(p, ip_version, &flow->daddr, flow->dport, brackets);
 }
 
 char *format_util__put_fact(char *p, const struct format_fact *fact)

@@ -15,10 +15,11 @@
 #include "format.h"
 
 /*
- * Every record fits. The longest is a JSON RTT with counters: 187 bytes of keys
- * and punctuation, two addresses, ten numbers, a protocol and a bool, 499 bytes.
+ * Every record fits. The longest is a JSON RTT with counters and all that can be asked
+ * for: 187 bytes of keys and punctuation, two addresses, ten numbers, a protocol and a
+ * bool, 499 bytes; and 95 of IP version, flow and scopes.
  */
-#define FORMAT_RECORD_MAX 512
+#define FORMAT_RECORD_MAX 640
 #define FORMAT_U64_MAX 20 /* digits of UINT64_MAX */
 #define FORMAT_ADDR_MAX 39 /* an IPv6 address of eight groups */
 
@@ -159,8 +160,9 @@ static inline char *put_addr(char *p, const union pping_addr *addr, uint8_t ip_v
 	return put_octet(p, addr->b[15]);
 }
 
-/* src:port+dst:port; IPv6 addresses in brackets if so wished. */
-char *format_util__put_flow(char *p, const struct pping_tuple *flow, bool brackets);
+/* src:port+dst:port; IPv6 addresses in brackets if so wished; "-" for removed ones. */
+char *format_util__put_flow(char *p, const struct format_settings *set,
+			    const struct pping_tuple *flow, bool brackets);
 
 /* Names as all formats print them; a value we do not know is "unknown". */
 const char *format_util__flow_event_name(uint8_t flow_event);

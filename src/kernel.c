@@ -28,6 +28,9 @@ struct kernel {
 	struct pping_shared *shared;
 	struct pping_counters *per_cpu; /* room for one sum per possible CPU */
 	int cpus;
+	/* with --aggregate */
+	struct aggregate_tables prefixes; /* its arrays are mapped */
+	int barrier_fd; /* see wait_for_programs(); -1 */
 };
 
 /* The last things libbpf said: shown only when loading fails, they are alarming noise otherwise. */
@@ -163,8 +166,44 @@ static void configure(struct pping_config *config, const struct kernel_settings 
 	config->include_syn = opts->include_syn;
 	config->counters = opts->counters;
 	config->debug_cleanup = opts->debug_cleanup;
+	config->aggregate = opts->aggregate_ns != 0;
+	config->aggregate_reverse = opts->aggregate_reverse;
+	config->no_rtt_events = opts->no_rtt_events;
+	config->no_flow_events = opts->no_flow_events;
+	config->prefix_mask4 = options__prefix_mask(opts->aggregate_bits4, 0);
+	config->prefix_mask6[0] = options__prefix_mask(opts->aggregate_bits6, 0);
+	config->prefix_mask6[1] = options__prefix_mask(opts->aggregate_bits6, 1);
 	config->l3_device = set->l3_device;
 	config->loopback = set->loopback;
+}
+
+static int configure_prefixes(struct kernel *k, const struct options *opts)
+{
+	struct pping_kern *skel = k->skel;
+	struct aggregate_tables *t = &k->prefixes;
+	uint32_t hints = 1;
+	int err;
+
+	while (hints < 2 * opts->max_prefixes)
+		hints *= 2;
+	k->config.prefix_hint_mask = hints - 1;
+	t->places = opts->max_prefixes + PPING_PREFIX_FIRST;
+	t->shards = 1;
+	while (t->shards < (uint32_t)k->cpus && t->shards < PPING_PREFIX_SHARDS_MAX)
+		t->shards *= 2;
+	k->config.prefix_private = t->shards >= (uint32_t)k->cpus;
+	k->config.max_prefixes = t->places;
+	k->config.prefix_shard_mask = t->shards - 1;
+	err = bpf_map__set_max_entries(skel->maps.prefixes, opts->max_prefixes);
+	if (!err)
+		err = bpf_map__set_max_entries(skel->maps.prefix_places, opts->max_prefixes);
+	if (!err)
+		err = bpf_map__set_max_entries(skel->maps.prefix_hints, hints);
+	if (!err)
+		err = bpf_map__set_max_entries(skel->maps.prefix_packets, t->places * t->shards);
+	if (!err)
+		err = bpf_map__set_max_entries(skel->maps.prefix_rtts, t->places * 2);
+	return err;
 }
 
 static int configure_object(struct kernel *k, const struct kernel_settings *set)
@@ -176,6 +215,10 @@ static int configure_object(struct kernel *k, const struct kernel_settings *set)
 	if (err)
 		return err;
 	configure(&k->config, set);
+	if (opts->aggregate_ns)
+		err = configure_prefixes(k, opts);
+	if (err)
+		return err;
 	memcpy((void *)&k->skel->rodata->config, &k->config, sizeof(k->config));
 	k->skel->data_shared->shared.epoch = 1;
 	err = bpf_map__set_max_entries(k->skel->maps.flows, opts->max_flows);
@@ -196,13 +239,14 @@ int kernel__open(struct kernel **kernel, const struct kernel_settings *settings)
 
 	if (!k)
 		return -ENOMEM;
+	k->barrier_fd = -1;
 	libbpf_set_print(listen_to_libbpf);
 	said_len = 0;
-	k->skel = pping_kern__open();
-	err = k->skel ? configure_object(k, settings) : -errno;
+	k->cpus = libbpf_num_possible_cpus();
+	err = k->cpus < 0 ? k->cpus : 0;
 	if (!err) {
-		k->cpus = libbpf_num_possible_cpus();
-		err = k->cpus < 0 ? k->cpus : 0;
+		k->skel = pping_kern__open();
+		err = k->skel ? configure_object(k, settings) : -errno;
 	}
 	if (!err) {
 		k->per_cpu = calloc(k->cpus, sizeof(*k->per_cpu));
@@ -228,12 +272,112 @@ static int share(struct kernel *k)
 	return -errno;
 }
 
+/* --- prefixes --- */
+
+/* Returns when all programs that run now have ended. */
+static int wait_for_programs(struct kernel *k)
+{
+	int inner = bpf_map__fd(k->skel->maps.cleanup);
+	__u32 zero = 0;
+
+	/*
+	 * The kernel promises this of an update of a map of maps
+	 * (maybe_wait_bpf_programs() in kernel/bpf/syscall.c); nothing else offers
+	 * a wait for RCU readers that also works with nohz_full.
+	 */
+	return bpf_map_update_elem(k->barrier_fd, &zero, &inner, BPF_ANY);
+}
+
+static int turn_prefixes(void *ctx, uint32_t half)
+{
+	struct kernel *k = ctx;
+
+	__atomic_store_n(&k->shared->half, half, __ATOMIC_SEQ_CST);
+	return wait_for_programs(k);
+}
+
+static bool forget_prefix(void *ctx, const struct pping_prefix_key *key, uint32_t place)
+{
+	struct kernel *k = ctx;
+	int fd = bpf_map__fd(k->skel->maps.prefixes);
+	__u64 word;
+
+	return !bpf_map_lookup_elem(fd, key, &word) && (__u32)word == place &&
+	       !bpf_map_delete_elem(fd, key);
+}
+
+static void release_place(void *ctx, uint32_t place)
+{
+	struct kernel *k = ctx;
+
+	/* never fails: the queue has room for all places */
+	bpf_map_update_elem(bpf_map__fd(k->skel->maps.prefix_places), NULL, &place, BPF_ANY);
+}
+
+static size_t packets_size(const struct aggregate_tables *t)
+{
+	return (size_t)t->places * t->shards * sizeof(*t->packets);
+}
+
+static size_t rtts_size(const struct aggregate_tables *t)
+{
+	return (size_t)t->places * 2 * sizeof(*t->rtts);
+}
+
+static void *map_array(const struct bpf_map *map, size_t size)
+{
+	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+
+	return at == MAP_FAILED ? NULL : at;
+}
+
+static int open_prefixes(struct kernel *k)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .inner_map_fd = bpf_map__fd(k->skel->maps.cleanup));
+	struct aggregate_tables *t = &k->prefixes;
+
+	t->packets = map_array(k->skel->maps.prefix_packets, packets_size(t));
+	if (!t->packets)
+		return -errno;
+	t->rtts = map_array(k->skel->maps.prefix_rtts, rtts_size(t));
+	if (!t->rtts)
+		return -errno;
+	for (uint32_t i = PPING_PREFIX_FIRST; i < t->places; i++)
+		release_place(k, i);
+	k->barrier_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "pping_barrier", sizeof(__u32),
+				       sizeof(__u32), 1, &opts);
+	return k->barrier_fd < 0 ? k->barrier_fd : 0;
+}
+
+static void close_prefixes(struct kernel *k)
+{
+	struct aggregate_tables *t = &k->prefixes;
+
+	if (t->packets)
+		munmap(t->packets, packets_size(t));
+	if (t->rtts)
+		munmap(t->rtts, rtts_size(t));
+	if (k->barrier_fd >= 0)
+		close(k->barrier_fd);
+}
+
+void kernel__prefixes(struct kernel *k, struct aggregate_tables *tables)
+{
+	*tables = k->prefixes;
+	tables->ctx = k;
+	tables->turn = turn_prefixes;
+	tables->forget = forget_prefix;
+	tables->release = release_place;
+}
+
 int kernel__load(struct kernel *k)
 {
 	int err = pping_kern__load(k->skel);
 
 	if (!err)
 		err = share(k);
+	if (!err && k->config.aggregate)
+		err = open_prefixes(k);
 	if (err)
 		kernel__explain(err, "can't load the BPF programs");
 	return err;
@@ -305,6 +449,7 @@ void kernel__free(struct kernel *k)
 		return;
 	if (k->shared)
 		munmap(k->shared, sizeof(*k->shared));
+	close_prefixes(k);
 	pping_kern__destroy(k->skel);
 	free(k->per_cpu);
 	free(k);
@@ -348,7 +493,9 @@ void kernel__tick(struct kernel *k)
 
 void kernel__set_pressed(struct kernel *k, bool pressed)
 {
-	__atomic_store_n(&k->shared->pressed, pressed, __ATOMIC_RELAXED);
+	/* we are its only writer; all CPUs read the line it stands in with each packet */
+	if (k->shared->pressed != pressed)
+		__atomic_store_n(&k->shared->pressed, pressed, __ATOMIC_RELAXED);
 }
 
 /* Flows that asked before ask again. */

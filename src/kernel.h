@@ -12,6 +12,7 @@
 
 #include <bpf/libbpf.h>
 
+#include "aggregate.h"
 #include "options.h"
 #include "pping.h"
 #include "pping_debug_cleanup.h"
@@ -55,6 +56,9 @@ int kernel__remove_local(struct kernel *kernel, const union pping_addr *addr);
 
 /* Sums the counters of all CPUs. 0 or a negative errno (not printed). */
 int kernel__counters(const struct kernel *kernel, struct pping_counters *sum);
+
+/* What it keeps per prefix, for aggregate__new(); only with options.aggregate_ns. */
+void kernel__prefixes(struct kernel *kernel, struct aggregate_tables *tables);
 
 bool kernel__is_older(int major, int minor);
 

@@ -7,11 +7,13 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "aggregate_report.h"
 #include "attach.h"
 #include "clock.h"
 #include "events.h"
 #include "kernel.h"
 #include "mapclean.h"
+#include "metrics_server.h"
 #include "monitor.h"
 #include "netdev.h"
 
@@ -19,6 +21,8 @@
 #define DRAIN_INTERVAL_NS (40 * PPING_NS_PER_MS)
 /* How long a CPU may take from reading the clock to handing over its event. */
 #define HANDOVER_NS (2 * PPING_NS_PER_MS)
+/* Metrics are at most this old. */
+#define METRICS_AGE_NS (5 * PPING_NS_PER_SEC)
 
 struct monitor {
 	const struct options *options;
@@ -29,16 +33,22 @@ struct monitor {
 	struct netdev_info device; /* ifindex 0: it is away */
 	struct attach *attach;
 	struct mapclean *clean;
+	struct aggregate_report *report; /* NULL without --aggregate */
+	struct metrics *metrics; /* and its server: NULL without --metrics */
+	struct metrics_server *metrics_server;
 	struct loop_source *events_source, *netdev_source, *drain_timer, *second_timer;
+	struct loop_source *report_timer, *fold_timer;
 	struct loop_source *status_timer, *duration_timer;
 	struct status_look looked; /* for --status */
 	bool draining; /* events_source is watched */
 	bool finished;
+	bool report_due; /* and could not go out: the reader of our output is slow */
 	uint64_t start_ns, end_ns;
 	uint64_t lost_told;
-	uint64_t put_off_told, pressure_told_ns;
+	uint64_t put_off_told, evicted_told, pressure_told_ns;
 	uint64_t new_flows, new_flows_ns; /* at the last look */
 	uint64_t evicted; /* when the last cleaning pass ended */
+	bool full; /* the flow table was, nearly, during that pass */
 	struct pping_counters counters; /* as last read */
 };
 
@@ -48,6 +58,8 @@ static int on_event(void *ctx, const struct pping_event *event)
 {
 	struct monitor *m = ctx;
 
+	if (m->metrics)
+		metrics__event(m->metrics, event);
 	return sink__event(m->sink, event);
 }
 
@@ -97,15 +109,6 @@ static void watch_pressure(struct monitor *m)
 	m->new_flows_ns = now;
 }
 
-static int on_drain_timer(void *ctx, uint64_t expirations)
-{
-	struct monitor *m = ctx;
-
-	(void)expirations;
-	watch_pressure(m);
-	return drain_if_wanted(m);
-}
-
 /* Losses belong to the data: whoever reads them alone must know that some are missing. */
 static int tell_lost(struct monitor *m)
 {
@@ -126,19 +129,24 @@ static int tell_lost(struct monitor *m)
 	return events__add(m->events, &event);
 }
 
-/* A flood must not flood the terminal as well: one line a minute. */
+/*
+ * A flood must not flood the terminal as well: one line a minute. Flows that
+ * opened during a pass look evicted to it: only a full table is believed.
+ */
 static void tell_pressure(struct monitor *m)
 {
-	uint64_t put_off = m->counters.n[PPING_COUNT_FLOWS_PUT_OFF], now = clock__now();
+	uint64_t now = clock__now(), put_off = m->counters.n[PPING_COUNT_FLOWS_PUT_OFF];
+	uint64_t evicted = m->full && m->evicted > m->evicted_told ? m->evicted : m->evicted_told;
 
-	if (put_off == m->put_off_told || m->options->quiet ||
+	if ((put_off == m->put_off_told && evicted == m->evicted_told) || m->options->quiet ||
 	    (m->pressure_told_ns && now - m->pressure_told_ns < 60 * PPING_NS_PER_SEC))
 		return;
 	fprintf(stderr,
-		"pping: under pressure: new flows come faster than %u entries (--max-flows) can "
-		"hold; %" PRIu64 " packets of unanswered flows were put off\n",
-		m->options->max_flows, put_off - m->put_off_told);
+		"pping: under pressure: more new flows than %u entries (--max-flows) can hold: "
+		"%" PRIu64 " put off until answered, %" PRIu64 " entries evicted\n",
+		m->options->max_flows, put_off - m->put_off_told, evicted - m->evicted_told);
 	m->put_off_told = put_off;
+	m->evicted_told = evicted;
 	m->pressure_told_ns = now;
 }
 
@@ -238,6 +246,7 @@ static void on_pass(void *ctx, const struct mapclean_report *pass)
 		uint64_t created = c.n[PPING_COUNT_FLOWS_CREATED];
 
 		m->evicted = created > gone ? created - gone : 0;
+		m->full = did[PPING_CLEANUP_SEEN] > m->options->max_flows / 4 * 3;
 	}
 	if (m->options->debug_cleanup)
 		summary__print_cleanup(stderr, pass);
@@ -257,6 +266,124 @@ static int start_cleaning(struct monitor *m, struct loop *loop)
 	};
 
 	return mapclean__new(&m->clean, loop, &settings);
+}
+
+/* --- aggregates ------------------------------------------------------------------ */
+
+static int make_report(struct monitor *m)
+{
+	int err = kernel__counters(m->kernel, &m->counters);
+
+	if (err) {
+		fprintf(stderr, "pping: can't read the counters: %s\n", strerror(-err));
+		return err;
+	}
+	m->report_due = false;
+	return aggregate_report__make(m->report, clock__now(), &m->counters, m->evicted);
+}
+
+/* A report that can't go out waits, and is then of a longer time: nothing piles up, nothing is lost. */
+static int report_if_wanted(struct monitor *m)
+{
+	int err;
+
+	if (!m->report_due || sink__full(m->sink))
+		return 0;
+	err = make_report(m);
+	return err ? err : sink__flush(m->sink);
+}
+
+static int on_drain_timer(void *ctx, uint64_t expirations)
+{
+	struct monitor *m = ctx;
+
+	int err;
+
+	(void)expirations;
+	watch_pressure(m);
+	err = drain_if_wanted(m);
+	return err ? err : report_if_wanted(m);
+}
+
+static int on_report_timer(void *ctx, uint64_t expirations)
+{
+	struct monitor *m = ctx;
+
+	(void)expirations;
+	m->report_due = true;
+	return report_if_wanted(m);
+}
+
+/* Time between two folds: they keep bins from running over, and metrics fresh. */
+static uint64_t fold_interval(const struct monitor *m)
+{
+	return m->metrics ? METRICS_AGE_NS : PPING_FOLD_SECONDS * PPING_NS_PER_SEC;
+}
+
+static int on_fold_timer(void *ctx, uint64_t expirations)
+{
+	struct monitor *m = ctx;
+
+	(void)expirations;
+	/* reports do it where they are not held up */
+	if (m->metrics && m->options->aggregate_ns <= METRICS_AGE_NS && !m->report_due)
+		return 0;
+	return aggregate_report__fold(m->report);
+}
+
+static int start_aggregating(struct monitor *m, struct loop *loop)
+{
+	struct aggregate_tables tables;
+	int err;
+
+	if (!m->options->aggregate_ns)
+		return 0;
+	kernel__prefixes(m->kernel, &tables);
+	err = aggregate_report__new(&m->report, m->options, &tables, m->sink);
+	if (!err)
+		err = loop__timer(loop, m->options->aggregate_ns, on_report_timer, m,
+				  &m->report_timer);
+	if (!err)
+		err = loop__timer(loop, fold_interval(m), on_fold_timer, m, &m->fold_timer);
+	if (!err && m->metrics)
+		aggregate_report__watch(m->report, metrics__taken, m->metrics);
+	return err;
+}
+
+/* --- metrics ---------------------------------------------------------------------- */
+
+static int on_scrape(void *ctx, enum metrics_format format, struct text *to)
+{
+	struct monitor *m = ctx;
+	const struct mapclean_report *last = mapclean__last(m->clean);
+	struct metrics_state state = {
+		.evicted = m->evicted,
+		.cleaned = *mapclean__total(m->clean),
+		.flows = last->did.n[PPING_CLEANUP_SEEN] - last->did.n[PPING_CLEANUP_REMOVED],
+		.flows_replied = last->did.n[PPING_CLEANUP_REPLIED],
+		.records = sink__records(m->sink),
+		.prefixes = m->report ? aggregate_report__prefixes(m->report) : 0,
+		.up = m->attach && m->device.up,
+	};
+	int err = kernel__counters(m->kernel, &state.counters);
+
+	if (!err)
+		metrics__text(m->metrics, &state, format, to);
+	return err;
+}
+
+static int start_metrics(struct monitor *m, struct loop *loop)
+{
+	int err;
+
+	if (!m->options->metrics.port)
+		return 0;
+	err = metrics__new(&m->metrics, m->options);
+	if (err) {
+		fprintf(stderr, "pping: no memory for metrics\n");
+		return err;
+	}
+	return metrics_server__new(&m->metrics_server, loop, &m->options->metrics, on_scrape, m);
 }
 
 /* --- the interface ---------------------------------------------------------------- */
@@ -427,6 +554,9 @@ static int start(struct monitor *m, struct loop *loop)
 {
 	int err = find_device(m);
 
+	/* who connects now waits in the socket until the loop runs */
+	if (!err)
+		err = start_metrics(m, loop);
 	if (!err)
 		err = load(m);
 	if (!err)
@@ -439,6 +569,8 @@ static int start(struct monitor *m, struct loop *loop)
 		err = watch_device(m, loop);
 	if (!err)
 		err = start_cleaning(m, loop);
+	if (!err)
+		err = start_aggregating(m, loop);
 	if (!err)
 		err = loop__timer(loop, DRAIN_INTERVAL_NS, on_drain_timer, m, &m->drain_timer);
 	if (!err)
@@ -483,7 +615,10 @@ int monitor__finish(struct monitor *m)
 	if (!err)
 		err = tell_lost(m);
 	drained = events__drain(m->events, UINT64_MAX, on_event, m);
-	return err ? err : drained;
+	err = err ? err : drained;
+	if (!err && m->report)
+		err = make_report(m);
+	return err;
 }
 
 void monitor__summary(struct monitor *m, struct summary *s)
@@ -522,12 +657,17 @@ void monitor__free(struct monitor *m)
 	detach(m);
 	loop__remove(m->duration_timer);
 	loop__remove(m->status_timer);
+	loop__remove(m->fold_timer);
+	loop__remove(m->report_timer);
 	loop__remove(m->second_timer);
 	loop__remove(m->drain_timer);
 	loop__remove(m->netdev_source);
 	loop__remove(m->events_source);
+	metrics_server__free(m->metrics_server);
 	mapclean__free(m->clean);
 	netdev__free(m->netdev);
+	aggregate_report__free(m->report);
+	metrics__free(m->metrics);
 	events__free(m->events);
 	kernel__free(m->kernel);
 	free(m);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "compressor.h"
+#include "fields.h"
 #include "file_name.h"
 #include "options.h"
 #include "options_print.h"
@@ -47,6 +48,22 @@ static const char *const xdp_modes[] = {
 	[OPTION_XDP_UNSPECIFIED] = "unspecified",
 	[OPTION_XDP_NATIVE] = "native",
 	[OPTION_XDP_GENERIC] = "generic",
+	NULL,
+};
+
+static const char *const anonymize_methods[] = {
+	[ANONYMIZE_NONE] = "none",
+	[ANONYMIZE_CRYPTOPAN] = "cryptopan",
+	[ANONYMIZE_IPCRYPT_PFX] = "ipcrypt-pfx",
+	[ANONYMIZE_IPCRYPT] = "ipcrypt",
+	[ANONYMIZE_TRUNCATE] = "truncate",
+	[ANONYMIZE_REMOVE] = "remove",
+	NULL,
+};
+static const char *const port_choices[] = {
+	[PORTS_KEPT] = "none",
+	[PORTS_EPHEMERAL] = "ephemeral",
+	[PORTS_ALL] = "all",
 	NULL,
 };
 
@@ -105,6 +122,29 @@ const struct option_row options_table[] = {
 	  .help = "the RTT that --rtt-rate multiplies: the least seen, or a smoothed one",
 	  .more = "Without --rtt-rate it changes nothing." },
 
+	{ OPTION_GROUP_AGGREGATING, 'a', "aggregate", "S", NUMBER(1, WEEK_S, PPING_NS_PER_SEC),
+	  FIELD(aggregate_ns), .unit = "seconds",
+	  .help = "report packets and a histogram of all RTTs for each prefix, every S seconds, "
+		  "instead of events",
+	  .more = "Every RTT is counted, whatever -r says. "
+		  "See AGGREGATION." },
+	{ OPTION_GROUP_AGGREGATING, '4', "aggregate-subnets-v4", "N", NUMBER(0, 32, 1),
+	  FIELD(aggregate_bits4), .unit = "a number of bits", .def = "24",
+	  .help = "length of the IPv4 prefixes" },
+	{ OPTION_GROUP_AGGREGATING, '6', "aggregate-subnets-v6", "N", NUMBER(0, 64, 1),
+	  FIELD(aggregate_bits6), .unit = "a number of bits", .def = "48",
+	  .help = "length of the IPv6 prefixes" },
+	{ OPTION_GROUP_AGGREGATING, 0, "aggregate-reverse", FIELD(aggregate_reverse),
+	  .help = "count an RTT for the prefix of who was answered, not of who answered" },
+	{ OPTION_GROUP_AGGREGATING, 0, "aggregate-timeout", "S", NUMBER(1, WEEK_S, PPING_NS_PER_SEC),
+	  FIELD(aggregate_timeout_ns), .unit = "seconds", .def = "30",
+	  .help = "a prefix without packets for this long gives up its place, at a report" },
+	{ OPTION_GROUP_AGGREGATING, 0, "max-prefixes", "N", NUMBER(1, 1 << 20, 1),
+	  FIELD(max_prefixes), .unit = "a number of prefixes", .def = "16384",
+	  .help = "prefixes counted at once; beyond that, new ones count as everything else" },
+	{ OPTION_GROUP_AGGREGATING, 0, "events", FIELD(events),
+	  .help = "report RTTs and flow events too, sampled as -r says" },
+
 	{ OPTION_GROUP_OUTPUT, 'F', "format", "FORMAT", OPTION_CHOICE, FIELD(format),
 	  .choices = formats, .def = "standard", .help = "format of the output",
 	  .more = "See OUTPUT FORMATS." },
@@ -122,8 +162,30 @@ const struct option_row options_table[] = {
 		  "It can't be combined with the other formats." },
 	{ OPTION_GROUP_OUTPUT, 0, "no-flow-events", FIELD(no_flow_events),
 	  .help = "leave out the openings and closings of flows" },
+	{ OPTION_GROUP_OUTPUT, 0, "fields", "LIST", OPTION_FIELDS, FIELD(fields),
+	  .print = options_print__fields,
+	  .help = "of json and jsonl, write exactly the fields that LIST names; +LIST adds them to "
+		  "the usual ones; help lists them",
+	  .more = "Names have commas between them, the order is that of --fields help. "
+		  "A kind of records of which LIST has no field of its own is left out: without "
+		  "flow_event, reason and triggered_by no flow events are written. "
+		  "Packets and bytes are counted only if LIST has such a field, or with --counters. "
+		  "The records of --aggregate have their own fields." },
 	{ OPTION_GROUP_OUTPUT, 'q', "quiet", FIELD(quiet),
 	  .help = "print no summary and no notes on standard error; errors stay" },
+
+	{ OPTION_GROUP_OUTPUT, 0, "metrics", "[ADDR:]PORT", OPTION_ENDPOINT, OPTION_LIVE,
+	  FIELD(metrics),
+	  .help = "serve metrics to Prometheus; without an address on 127.0.0.1, "
+		  "so to this host only",
+	  .more = "An IPv6 address stands in brackets, as in [::1]:9100. "
+		  "0.0.0.0 is all IPv4 addresses, [::] all addresses of both kinds. "
+		  "There is no password and no encryption. "
+		  "See METRICS." },
+	{ OPTION_GROUP_OUTPUT, 0, "metrics-series", "N", NUMBER(0, 1000, 1), OPTION_LIVE,
+	  FIELD(metrics_series), .unit = "a number of prefixes", .def = "100",
+	  .help = "with --aggregate, prefixes that have a histogram of their own in the metrics; "
+		  "the others are counted together" },
 
 	{ OPTION_GROUP_FILES, 0, "duration", "S", DECIMAL(100 * WEEK_S, PPING_NS_PER_SEC),
 	  FIELD(duration_ns), .unit = "seconds", .def = "0",
@@ -159,6 +221,34 @@ const struct option_row options_table[] = {
 	  .source = OPTION_LIVE, FIELD(status_interval_ns), .unit = "seconds", .def = "0",
 	  .help = "every S seconds print a record with the flows there are, rates and the load of "
 		  "the interface; 0 means never" },
+
+	{ OPTION_GROUP_PRIVACY, 0, "anonymize", "METHOD", OPTION_METHOD, FIELD(anonymity.method),
+	  .choices = anonymize_methods, .def = "none",
+	  .help = "what becomes of each address before anything is written",
+	  .more = "cryptopan and ipcrypt-pfx preserve prefixes: addresses of one network stay in "
+		  "one. "
+		  "ipcrypt encrypts an address as a whole, also one of IPv4 to 128 bits. "
+		  "truncate keeps the first 24 bits of IPv4 and 48 of IPv6 addresses, or as many as "
+		  "truncate:V4,V6 says. "
+		  "remove leaves addresses out. "
+		  "The prefixes of --aggregate are treated likewise; truncate and remove shorten them. "
+		  "See PRIVACY." },
+	{ OPTION_GROUP_PRIVACY, 0, "anonymize-key", "FILE", OPTION_FILE, FIELD(anonymity.key_path),
+	  .help = "the key, raw or in hexadecimal digits, in a file that only its owner can read; "
+		  "without it a random key is used and never written",
+	  .more = "cryptopan and ipcrypt-pfx want 32 bytes, ipcrypt 16; truncate and remove have no "
+		  "key. "
+		  "Runs with one key anonymise alike, and who has the key can undo it." },
+	{ OPTION_GROUP_PRIVACY, 0, "anonymize-ports", "WHICH", OPTION_CHOICE, FIELD(anonymity.ports),
+	  .choices = port_choices, .def = "none",
+	  .help = "the ports that are anonymised too, with --anonymize",
+	  .more = "ephemeral means those from 32768 on and the echo identifiers of ICMP; lower ports, "
+		  "which tell the service, stay. "
+		  "A port of a host becomes the same one each time, and its different ports stay "
+		  "different; the same port of another host becomes another." },
+	{ OPTION_GROUP_PRIVACY, 0, "relative-time", FIELD(relative_time),
+	  .help = "count all times from the start of the run; when that was is written nowhere",
+	  .more = "Of a capture the start is its first packet." },
 
 	{ OPTION_GROUP_ATTACHING, 'I', "ingress-hook", "HOOK", OPTION_CHOICE, OPTION_LIVE,
 	  FIELD(ingress_hook),
@@ -210,7 +300,8 @@ const struct option_row options_table[] = {
 struct parse {
 	struct options *opts;
 	bool given[ROWS];
-	char given_as[ROWS][32]; /* for opts->given */
+	const char *given_as[ROWS]; /* for opts->given */
+	bool fields_added; /* --fields +LIST */
 	const struct option_row *print; /* the first --help or the like */
 	char complaint[512]; /* the first one, without "pping: " */
 };
@@ -491,6 +582,147 @@ static void take_storage(struct parse *p, const struct option_row *row, const ch
 		store(p, row, value);
 }
 
+/* Digits, 1 to 65535; 0 if it is anything else. */
+static uint16_t parse_port(const char *text)
+{
+	size_t digits = strspn(text, DIGITS);
+	unsigned int port = 0;
+
+	if (!digits || digits > 5 || text[digits] || sscanf(text, "%5u", &port) != 1)
+		return 0;
+	return port <= UINT16_MAX ? port : 0;
+}
+
+/* The part before the port, len bytes: none is 127.0.0.1. */
+static bool parse_host(const char *text, size_t len, union pping_addr *addr)
+{
+	char address[INET6_ADDRSTRLEN];
+	bool ipv6 = len >= 2 && text[0] == '[' && text[len - 1] == ']';
+
+	memset(addr, 0, sizeof(*addr));
+	if (ipv6) {
+		text++;
+		len -= 2;
+	} else {
+		memset(addr->b + 10, 0xff, 2);
+	}
+	if (len >= sizeof(address))
+		return false;
+	if (len || ipv6)
+		snprintf(address, sizeof(address), "%.*s", (int)len, text);
+	else
+		strcpy(address, "127.0.0.1");
+	return inet_pton(ipv6 ? AF_INET6 : AF_INET, address, addr->b + (ipv6 ? 0 : 12)) == 1;
+}
+
+/* NULL or what is wrong with it: PORT, :PORT, ADDRESS:PORT or [ADDRESS]:PORT. */
+static const char *parse_endpoint(const char *text, struct option_endpoint *endpoint)
+{
+	const char *colon = strrchr(text, ':'), *bracket = strrchr(text, ']');
+	size_t len = colon ? (size_t)(colon - text) : 0;
+
+	if (bracket && (!colon || colon < bracket))
+		return "has no port";
+	if (*text != '[' && memchr(text, ':', len))
+		return "has an IPv6 address without brackets";
+	if (!colon && strchr(text, '.'))
+		return "has no port";
+	endpoint->port = parse_port(colon ? colon + 1 : text);
+	if (!endpoint->port)
+		return "has a port that is no number from 1 to 65535";
+	return parse_host(text, len, &endpoint->addr) ? NULL : "has no address that is one";
+}
+
+static void take_endpoint(struct parse *p, const struct option_row *row, const char *text)
+{
+	struct option_endpoint endpoint;
+	const char *why = parse_endpoint(text, &endpoint);
+
+	if (why)
+		complain_value(p, row, text, why);
+	else
+		memcpy((char *)p->opts + row->offset, &endpoint, sizeof(endpoint));
+}
+
+/* "24,48": both lengths; less than the whole address, which would be kept. NULL or what is wrong. */
+static const char *parse_lengths(const char *text, struct option_anonymity *anonymity)
+{
+	static const struct option_row v4 = { .max = 31, .scale = 1 },
+				       v6 = { .max = 127, .scale = 1 };
+	static const char *const wrong =
+		"has no lengths from 0,0 to 31,127 behind it, as truncate:24,48 has";
+	size_t comma = strcspn(text, ",");
+	uint64_t v4_bits, v6_bits;
+	char first[8] = "";
+
+	if (!text[comma] || comma >= sizeof(first))
+		return wrong;
+	memcpy(first, text, comma);
+	if (parse_number(&v4, first, &v4_bits) || parse_number(&v6, text + comma + 1, &v6_bits))
+		return wrong;
+	anonymity->v4_bits = (uint8_t)v4_bits;
+	anonymity->v6_bits = (uint8_t)v6_bits;
+	return NULL;
+}
+
+static void take_method(struct parse *p, const struct option_row *row, const char *text)
+{
+	static const char truncate[] = "truncate:";
+	const char *why;
+
+	p->opts->anonymity.v4_bits = 24;
+	p->opts->anonymity.v6_bits = 48;
+	if (strncmp(text, truncate, sizeof(truncate) - 1)) {
+		take_choice(p, row, text);
+		return;
+	}
+	why = parse_lengths(text + sizeof(truncate) - 1, &p->opts->anonymity);
+	if (why)
+		complain(p, "--%s: %s %s", row->name, QUOTE(text), why);
+	else
+		store(p, row, ANONYMIZE_TRUNCATE);
+}
+
+/* All names, for a message. */
+static void complain_field(struct parse *p, const struct option_row *row, const char *name,
+			   size_t len)
+{
+	char word[48], all[400] = "";
+
+	snprintf(word, sizeof(word), "%.*s", (int)(len < 47 ? len : 47), name);
+	for (int i = 0; i < FIELD_COUNT; i++)
+		options_print__append(all, sizeof(all), "%s%s", i ? ", " : "", fields__key(i));
+	complain(p, "--%s: %s is no field; give some of %s", row->name, QUOTE(word), all);
+}
+
+static void take_fields(struct parse *p, const struct option_row *row, const char *text)
+{
+	const char *name = text;
+	uint32_t fields = 0;
+	size_t len;
+	int field;
+
+	if (!strcmp(text, "help")) {
+		if (!p->print)
+			p->print = row;
+		return;
+	}
+	p->fields_added = *name == '+';
+	name += p->fields_added;
+	for (;; name += len + 1) {
+		len = strcspn(name, ",");
+		field = fields__find(name, len);
+		if (field < 0) {
+			complain_field(p, row, name, len);
+			return;
+		}
+		fields |= 1u << field;
+		if (!name[len])
+			break;
+	}
+	store(p, row, fields);
+}
+
 static void take_value(struct parse *p, const struct option_row *row, const char *text)
 {
 	switch (row->kind) {
@@ -519,6 +751,15 @@ static void take_value(struct parse *p, const struct option_row *row, const char
 	case OPTION_STORAGE:
 		take_storage(p, row, text);
 		break;
+	case OPTION_ENDPOINT:
+		take_endpoint(p, row, text);
+		break;
+	case OPTION_METHOD:
+		take_method(p, row, text);
+		break;
+	case OPTION_FIELDS:
+		take_fields(p, row, text);
+		break;
 	case OPTION_PRINT:
 		if (!p->print)
 			p->print = row;
@@ -529,12 +770,11 @@ static void take_value(struct parse *p, const struct option_row *row, const char
 /* What a run record may tell: the rows as they were given, words of the user's only by their kind. */
 static void note_given(struct parse *p, const struct option_row *row, const char *text)
 {
-	char *given = p->given_as[row - options_table];
-	bool secret =
-		row->kind == OPTION_TEXT || row->kind == OPTION_FILE || row->kind == OPTION_PREFIX;
+	bool secret = row->kind == OPTION_TEXT || row->kind == OPTION_FILE ||
+		      row->kind == OPTION_PREFIX || row->kind == OPTION_ENDPOINT;
 
 	p->given[row - options_table] = true;
-	snprintf(given, sizeof(p->given_as[0]), "%s", secret ? row->arg : text ? text : "");
+	p->given_as[row - options_table] = secret ? row->arg : text ? text : "";
 }
 
 static void list_given(struct parse *p)
@@ -732,6 +972,15 @@ static bool was_given(const struct parse *p, int letter)
 	return p->given[find_letter(letter) - options_table];
 }
 
+/* For options without a letter. */
+static bool was_given_field(const struct parse *p, size_t offset)
+{
+	for (const struct option_row *row = options_table; row->name; row++)
+		if (row->size && row->offset == offset)
+			return p->given[row - options_table];
+	return false;
+}
+
 /* Packets come from one interface or one capture, and some options are for one of the two only. */
 static void check_source(struct parse *p)
 {
@@ -789,6 +1038,11 @@ static void check_name(struct parse *p)
 	if (wrong)
 		complain(p, "--write: %s %s; %%%% is a percent sign", QUOTE(opts->write_path),
 			 wrong);
+	if (opts->relative_time && file_name__has_time(opts->write_path))
+		complain(p,
+			 "--write: %s would tell the time, which --relative-time does not; leave "
+			 "it out: files are numbered",
+			 QUOTE(opts->write_path));
 	if (file_name__ends_with(opts->write_path, FILE_NAME_PART))
 		complain(p,
 			 "--write: %s ends in " FILE_NAME_PART
@@ -826,6 +1080,98 @@ static void check_files(struct parse *p)
 		opts->rotate_size = opts->max_storage / 4;
 }
 
+static void check_format(struct parse *p)
+{
+	const struct options *opts = p->opts;
+	bool json = opts->format == FORMAT_JSON || opts->format == FORMAT_JSONL;
+
+	if (opts->counters && !json)
+		complain(p, "--counters conflicts with --format %s; add -F jsonl or -F json",
+			 formats[opts->format]);
+	if (opts->fields && !json)
+		complain(p, "--fields conflicts with --format %s; add -F jsonl or -F json",
+			 formats[opts->format]);
+	if (opts->counters && opts->fields && !p->fields_added && !(opts->fields & FIELDS_COUNTERS))
+		complain(p,
+			 "--counters conflicts with --fields, which names none of them; leave one "
+			 "out");
+}
+
+static void check_privacy(struct parse *p)
+{
+	const struct option_anonymity *o = &p->opts->anonymity;
+	const char *method = anonymize_methods[o->method];
+
+	if (o->method == ANONYMIZE_NONE && (o->key_path || o->ports != PORTS_KEPT))
+		complain(p, "--%s needs --anonymize METHOD; add it",
+			 o->key_path ? "anonymize-key" : "anonymize-ports");
+	if (o->key_path && (o->method == ANONYMIZE_TRUNCATE || o->method == ANONYMIZE_REMOVE))
+		complain(p,
+			 "--anonymize-key conflicts with --anonymize %s, which has no key; leave "
+			 "it out",
+			 method);
+	if (o->method == ANONYMIZE_REMOVE && p->opts->fields & FIELDS_ADDRESSES)
+		complain(p,
+			 "--fields src_ip and dest_ip conflict with --anonymize remove; leave them "
+			 "out");
+}
+
+/* A run that would wait for RTTs that are not written never ends. */
+static void check_ends(struct parse *p)
+{
+	const struct options *opts = p->opts;
+
+	if (opts->count && opts->aggregate_ns && !opts->events)
+		complain(p, "--count conflicts with --aggregate, which counts no RTT by itself; "
+			    "use --duration, or add --events");
+	if (opts->count && opts->fields && !p->fields_added &&
+	    !(fields__kinds(opts->fields) & FIELDS_OF_RTT))
+		complain(p, "--count conflicts with --fields without a field of RTTs; leave one "
+			    "out");
+}
+
+/* Aggregates are no finer than what is shown of an address; and what nobody asked for is not collected. */
+static void leave_out(struct options *opts)
+{
+	const struct option_anonymity *o = &opts->anonymity;
+	unsigned int kinds = opts->fields ? fields__kinds(opts->fields) : FIELDS_OF_BOTH;
+	uint8_t most4 = o->method == ANONYMIZE_TRUNCATE ? o->v4_bits : 32;
+	uint8_t most6 = o->method == ANONYMIZE_TRUNCATE ? o->v6_bits : 128;
+
+	if (o->method == ANONYMIZE_REMOVE)
+		most4 = most6 = 0;
+	if (opts->aggregate_bits4 > most4)
+		opts->aggregate_bits4 = most4;
+	if (opts->aggregate_bits6 > most6)
+		opts->aggregate_bits6 = most6;
+	if (opts->aggregate_ns && !opts->events)
+		kinds = 0;
+	if (opts->metrics.port && !opts->aggregate_ns)
+		kinds |= FIELDS_OF_RTT; /* the metrics count them */
+	opts->no_rtt_events |= !(kinds & FIELDS_OF_RTT);
+	opts->no_flow_events |= !(kinds & FIELDS_OF_FLOW);
+}
+
+/* What is written if --fields doesn't say exactly that; 0: the usual, by the fast way. */
+static void choose_fields(struct parse *p)
+{
+	struct options *opts = p->opts;
+	uint32_t fast = FIELDS_USUAL | (opts->counters ? FIELDS_COUNTERS : 0), usual = fast;
+
+	if (opts->format != FORMAT_JSON && opts->format != FORMAT_JSONL)
+		return;
+	if (opts->fields & FIELDS_COUNTERS)
+		opts->counters = true;
+	if (opts->fields && !p->fields_added)
+		return;
+	if (opts->anonymity.method == ANONYMIZE_IPCRYPT)
+		usual |= FIELD_BIT(IP_VERSION);
+	if (opts->anonymity.method == ANONYMIZE_REMOVE)
+		usual &= ~FIELDS_ADDRESSES;
+	if (opts->fields || usual != fast)
+		opts->fields |= usual;
+}
+
 /* What only shows when the whole line is known. */
 static void check_together(struct parse *p)
 {
@@ -835,10 +1181,23 @@ static void check_together(struct parse *p)
 	if (was_given(p, 'x') && opts->ingress_hook != HOOK_XDP)
 		complain(p, "--xdp-mode conflicts with --ingress-hook tc; add -I xdp or leave "
 			    "--xdp-mode out");
-	if (opts->counters && opts->format != FORMAT_JSON && opts->format != FORMAT_JSONL)
-		complain(p, "--counters conflicts with --format %s; add -F jsonl or -F json",
-			 formats[opts->format]);
+	check_format(p);
+	check_privacy(p);
 	check_files(p);
+	check_ends(p);
+	if (opts->aggregate_ns && opts->format == FORMAT_PPVIZ)
+		complain(p, "--aggregate conflicts with --format ppviz, which has no form for it; "
+			    "use another format");
+	for (const struct option_row *row = options_table; row->name; row++)
+		if (!opts->aggregate_ns && row->group == OPTION_GROUP_AGGREGATING &&
+		    p->given[row - options_table])
+			complain(p, "--%s needs --aggregate; add -a SECONDS or leave it out",
+				 row->name);
+	if (was_given_field(p, offsetof(struct options, metrics_series)) &&
+	    (!opts->metrics.port || !opts->aggregate_ns))
+		complain(p,
+			 "--metrics-series needs --metrics and --aggregate; add them or leave it "
+			 "out");
 	if (opts->format == FORMAT_PPVIZ && (opts->status_interval_ns || opts->run_records))
 		complain(p,
 			 "--%s conflicts with --format ppviz, which has no form for it; "
@@ -857,6 +1216,17 @@ static enum options_verdict print_instead(const struct option_row *row)
 	fprintf(stderr, "pping: can't write to standard output: %s; send it elsewhere\n",
 		strerror(errno ? errno : EIO));
 	return OPTIONS_WRONG;
+}
+
+__be32 options__prefix_mask(uint32_t bits, int word)
+{
+	bits = bits < 32U * word ? 0 : bits - 32U * word;
+	return htonl(!bits ? 0 : bits >= 32 ? ~0U : ~0U << (32 - bits));
+}
+
+const char *options__anonymity(const struct options *opts)
+{
+	return anonymize_methods[opts->anonymity.method];
 }
 
 enum options_verdict options__parse(struct options *opts, int argc, char **argv)
@@ -878,6 +1248,8 @@ enum options_verdict options__parse(struct options *opts, int argc, char **argv)
 	}
 	if (!opts->track_icmp)
 		opts->track_tcp = true;
+	choose_fields(&p);
+	leave_out(opts);
 	list_given(&p);
 	return OPTIONS_RUN;
 }

@@ -4,6 +4,8 @@
 
 #include <bpf/libbpf.h>
 
+#include "address_cipher.h"
+#include "fields.h"
 #include "options_print.h"
 #include "pping.h"
 
@@ -13,8 +15,10 @@
 static const char *const group_titles[] = {
 	[OPTION_GROUP_WHAT] = "What to measure",
 	[OPTION_GROUP_SAMPLING] = "How often",
+	[OPTION_GROUP_AGGREGATING] = "Aggregating",
 	[OPTION_GROUP_OUTPUT] = "Output",
 	[OPTION_GROUP_FILES] = "Long runs",
+	[OPTION_GROUP_PRIVACY] = "Privacy",
 	[OPTION_GROUP_ATTACHING] = "Attaching",
 	[OPTION_GROUP_MEMORY] = "Flows and memory",
 	[OPTION_GROUP_HELP] = "Help",
@@ -51,6 +55,14 @@ void options_print__wants(const struct option_row *row, char *buf, size_t size)
 	case OPTION_CHOICE:
 		append_choices(buf, size, row->choices);
 		break;
+	case OPTION_METHOD:
+		append_choices(buf, size, row->choices);
+		options_print__append(buf, size, "; truncate may have lengths, truncate:24,48");
+		break;
+	case OPTION_FIELDS:
+		options_print__append(buf, size,
+				      "names with commas between them (--fields help lists them)");
+		break;
 	case OPTION_INTERFACE:
 		options_print__append(buf, size,
 				      "the name of an interface (\"ip link\" lists them)");
@@ -74,6 +86,10 @@ void options_print__wants(const struct option_row *row, char *buf, size_t size)
 				      "a size like 20G, from %lluK on, and \",stop\" or "
 				      "\",drop-oldest\" behind it if you like",
 				      (unsigned long long)row->min / 1024);
+		break;
+	case OPTION_ENDPOINT:
+		options_print__append(buf, size,
+				      "ADDRESS:PORT like 0.0.0.0:9100 or [::1]:9100, or a port");
 		break;
 	case OPTION_FLAG:
 	case OPTION_PRINT:
@@ -127,7 +143,7 @@ static void print_help_row(FILE *out, const struct option_row *row)
 		at = fprintf(out, "      --%s", row->name);
 	if (row->arg)
 		at += fprintf(out, " %s", row->arg);
-	if (at >= HELP_INDENT) {
+	if (at > HELP_INDENT - 2) {
 		fputc('\n', out);
 		at = 0;
 	}
@@ -160,14 +176,22 @@ void options_print__help(FILE *out, const struct option_row *rows)
 	      out);
 }
 
+void options_print__fields(FILE *out, const struct option_row *rows)
+{
+	(void)rows;
+	fields__print(out);
+}
+
 void options_print__version(FILE *out, const struct option_row *rows)
 {
 	(void)rows;
 	fprintf(out,
 		"pping " PPING_VERSION "\n"
 		"libbpf %s\n"
+		"%s"
 		"needs Linux 5.15 with BTF; proven on 6.1 and newer\n",
-		libbpf_version_string());
+		libbpf_version_string(),
+		address_cipher__available() ? "" : "without nettle, so without AES: --anonymize\n");
 }
 
 /* --- the man page ------------------------------------------------------------------ */
@@ -274,10 +298,21 @@ static void print_completer(FILE *out, const struct option_row *row)
 		      out);
 		break;
 	case OPTION_CHOICE:
+	case OPTION_METHOD:
 		fputs("\t\tmapfile -t COMPREPLY < <(compgen -W '", out);
 		for (int i = 0; row->choices[i]; i++)
 			fprintf(out, "%s%s", i ? " " : "", row->choices[i]);
 		fputs("' -- \"$cur\")\n", out);
+		break;
+	case OPTION_FIELDS:
+		/* the last name of the list, behind those before it */
+		fputs("\t\tname=\n"
+		      "\t\t[[ $cur != *,* ]] || name=${cur%,*},\n"
+		      "\t\tmapfile -t COMPREPLY < <(compgen -P \"$name\" -W 'help",
+		      out);
+		for (int i = 0; i < FIELD_COUNT; i++)
+			fprintf(out, " %s", fields__key(i));
+		fputs("' -- \"${cur##*,}\")\n", out);
 		break;
 	case OPTION_FILE:
 		/* default: what begins with a quote is left to bash itself. */

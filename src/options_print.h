@@ -22,6 +22,9 @@ enum option_kind {
 	OPTION_PREFIX, /* may be given several times */
 	OPTION_SIZE, /* bytes, or with K, M, G or T so many KiB, MiB, GiB or TiB */
 	OPTION_STORAGE, /* a size, and ",stop" or ",drop-oldest" */
+	OPTION_ENDPOINT, /* an address and a port */
+	OPTION_METHOD, /* a choice that may have prefix lengths behind it */
+	OPTION_FIELDS, /* a list, or "help", which prints instead of running */
 	OPTION_PRINT, /* prints something instead of running */
 };
 
@@ -35,8 +38,10 @@ enum option_source {
 enum option_group {
 	OPTION_GROUP_WHAT,
 	OPTION_GROUP_SAMPLING,
+	OPTION_GROUP_AGGREGATING,
 	OPTION_GROUP_OUTPUT,
 	OPTION_GROUP_FILES,
+	OPTION_GROUP_PRIVACY,
 	OPTION_GROUP_ATTACHING,
 	OPTION_GROUP_MEMORY,
 	OPTION_GROUP_HELP,
@@ -61,8 +66,9 @@ struct option_row {
 	bool decimals;
 	const char *unit; /* as in "give UNIT from 0 to 5" */
 
-	const char *const *choices; /* OPTION_CHOICE: stored is the index; ends with NULL */
-	void (*print)(FILE *out, const struct option_row *rows); /* OPTION_PRINT */
+	const char *const
+		*choices; /* OPTION_CHOICE, OPTION_METHOD: stored is the index; ends with NULL */
+	void (*print)(FILE *out, const struct option_row *rows); /* OPTION_PRINT, OPTION_FIELDS */
 
 	const char *def; /* the default, parsed like an argument; NULL: all bits 0 */
 	const char *help; /* no capital at its start, no full stop at its end */
@@ -82,6 +88,7 @@ __attribute__((format(printf, 3, 4))) void options_print__append(char *buf, size
 void options_print__help(FILE *out, const struct option_row *rows);
 void options_print__version(FILE *out, const struct option_row *rows);
 void options_print__man(FILE *out, const struct option_row *rows);
+void options_print__fields(FILE *out, const struct option_row *rows);
 void options_print__completion(FILE *out, const struct option_row *rows);
 
 #endif /* SRC_OPTIONS_PRINT_H */

@@ -94,7 +94,7 @@ static void print_rate(FILE *to, const struct plan *p)
 		fprintf(to, ": %.*f events/s of %.0f bytes",
 			p->events * PPING_NS_PER_SEC / p->elapsed_ns < 10 ? 1 : 0,
 			(double)p->events * PPING_NS_PER_SEC / (double)p->elapsed_ns,
-			(double)p->formatted / (double)p->events);
+			(double)p->event_bytes / (double)p->events);
 	if (p->bytes && p->formatted > p->bytes + p->bytes / 20)
 		fprintf(to, ", compressed %.1f times", (double)p->formatted / (double)p->bytes);
 }

@@ -14,7 +14,8 @@ struct plan {
 	bool known; /* it writes files; or else there is nothing to say */
 	uint64_t elapsed_ns; /* 0: of a capture, whose bytes come at no rate */
 	uint64_t events; /* in the output */
-	uint64_t formatted; /* bytes of all records before compression */
+	uint64_t event_bytes; /* of these before compression */
+	uint64_t formatted; /* bytes of all records before compression, aggregates too */
 	uint64_t bytes; /* on the disk */
 	uint64_t files;
 	uint64_t dropped; /* of these */

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "aggregate_report.h"
 #include "capture.h"
 #include "clock.h"
 #include "engine_host.h"
@@ -35,6 +36,8 @@ struct replay {
 	struct sink *sink;
 	struct engine_host *engine;
 	struct capture *capture;
+	struct aggregate_report *report; /* NULL without --aggregate */
+	uint64_t report_ns; /* packet time of the next one */
 	int ready_fd; /* always readable */
 	int signal_fd; /* readable while a signal asks us to end */
 	struct loop_source *ready, *full_timer;
@@ -102,6 +105,7 @@ static bool keep_time(struct replay *r, const struct engine_frame *f)
 	if (!r->begun) {
 		r->begun = true;
 		r->first_ns = r->last_ns = f->time_ns;
+		sink__start(r->sink, f->time_ns);
 	}
 	if (f->time_ns >= r->last_ns) {
 		r->last_ns = f->time_ns;
@@ -130,6 +134,43 @@ static bool is_past_the_end(const struct replay *r, const struct engine_frame *f
 	       f->time_ns - r->first_ns >= r->options->duration_ns;
 }
 
+static int make_report(struct replay *r, uint64_t time_ns)
+{
+	const struct pping_counters *c = engine_host__counters(r->engine);
+	uint64_t present, replied;
+
+	engine_host__flows(r->engine, &present, &replied);
+	return aggregate_report__make(r->report, time_ns, c,
+				      c->n[PPING_COUNT_FLOWS_CREATED] -
+					      c->n[PPING_COUNT_FLOWS_REMOVED] - present);
+}
+
+/* Before a packet that is of a later interval than the last one. Intervals without a packet have no report. */
+static int report_if_due(struct replay *r)
+{
+	uint64_t interval = r->options->aggregate_ns;
+	int err;
+
+	if (!r->report_ns)
+		r->report_ns = r->first_ns + interval;
+	if (r->last_ns < r->report_ns)
+		return 0;
+	err = make_report(r, r->report_ns);
+	r->report_ns += ((r->last_ns - r->report_ns) / interval + 1) * interval;
+	return err;
+}
+
+static int take_frame(struct replay *r, const struct engine_frame *frame)
+{
+	int err = 0;
+
+	if (!keep_time(r, frame))
+		return 0;
+	if (r->report)
+		err = report_if_due(r);
+	return err ? err : engine_host__packet(r->engine, frame);
+}
+
 static int read_slice(struct replay *r)
 {
 	struct engine_frame frame;
@@ -139,8 +180,8 @@ static int read_slice(struct replay *r)
 		more = capture__next(r->capture, &frame);
 		if (more > 0 && is_past_the_end(r, &frame))
 			return LOOP_STOP;
-		if (more > 0 && keep_time(r, &frame))
-			err = engine_host__packet(r->engine, &frame);
+		if (more > 0)
+			err = take_frame(r, &frame);
 	}
 	if (err || more < 0)
 		return err ? err : more;
@@ -209,6 +250,14 @@ static int start_engine(struct replay *r)
 			.include_local = o->include_local,
 			.include_syn = o->include_syn,
 			.counters = o->counters,
+			.aggregate = o->aggregate_ns != 0,
+			.aggregate_reverse = o->aggregate_reverse,
+			.no_rtt_events = o->no_rtt_events,
+			.no_flow_events = o->no_flow_events,
+			.max_prefixes = o->max_prefixes + PPING_PREFIX_FIRST,
+			.prefix_mask4 = options__prefix_mask(o->aggregate_bits4, 0),
+			.prefix_mask6 = { options__prefix_mask(o->aggregate_bits6, 0),
+					  options__prefix_mask(o->aggregate_bits6, 1) },
 		},
 		.max_flows = o->max_flows,
 		.local = o->local,
@@ -219,8 +268,19 @@ static int start_engine(struct replay *r)
 	int err = engine_host__new(&r->engine, &set);
 
 	if (err)
-		fprintf(stderr, "pping: no memory for %u flows (--max-flows)\n", o->max_flows);
+		fprintf(stderr, "pping: no memory for %u flows (--max-flows)%s\n", o->max_flows,
+			o->aggregate_ns ? " or their prefixes (--max-prefixes)" : "");
 	return err;
+}
+
+static int start_aggregating(struct replay *r)
+{
+	struct aggregate_tables tables;
+
+	if (!r->options->aggregate_ns)
+		return 0;
+	engine_host__prefixes(r->engine, &tables);
+	return aggregate_report__new(&r->report, r->options, &tables, r->sink);
 }
 
 /* The loop's signals are blocked, and stay pending for it. */
@@ -250,6 +310,8 @@ static int start(struct replay *r, struct loop *loop)
 		err = capture__open(&r->capture, &set);
 	if (!err)
 		err = start_engine(r);
+	if (!err)
+		err = start_aggregating(r);
 	if (err)
 		return err;
 	r->ready_fd = eventfd(1, EFD_CLOEXEC);
@@ -283,10 +345,14 @@ int replay__new(struct replay **replay, struct loop *loop, const struct options 
 
 int replay__finish(struct replay *r)
 {
+	int err = 0;
+
 	clear_progress(r);
+	if (r->report && r->begun)
+		err = make_report(r, r->last_ns);
 	r->end_ns = clock__now();
-	if (!r->passed_over)
-		return 0;
+	if (err || !r->passed_over)
+		return err;
 	fprintf(stderr,
 		"pping: %s: time goes back at packet %" PRIu64 ": %" PRIu64
 		" packets were passed over, up to %" PRIu64 ".%03" PRIu64
@@ -335,6 +401,7 @@ void replay__free(struct replay *r)
 		close(r->ready_fd);
 	if (r->signal_fd >= 0)
 		close(r->signal_fd);
+	aggregate_report__free(r->report);
 	engine_host__free(r->engine);
 	capture__free(r->capture);
 	free(r);

@@ -37,6 +37,7 @@ struct rotation {
 	struct text text; /* formatted, not yet compressed */
 	struct text packed; /* compressed, on its way to the file */
 	struct schedule schedule;
+	uint64_t start_ns; /* clock__now() */
 	struct flush_point flushed;
 	bool first, due;
 	size_t size; /* of the file */
@@ -264,12 +265,17 @@ int rotation__wrote_record(struct rotation *r, bool event)
 	return r->text.len >= PIECE ? rotation__flush(r) : 0;
 }
 
-static struct schedule_time time_now(struct tm *tm)
+/* With relative times the end of a file must not tell the time of day. */
+static struct schedule_time time_now(const struct rotation *r, struct tm *tm)
 {
+	uint64_t now = clock__now();
 	time_t wall = time(NULL);
 
 	localtime_r(&wall, tm);
-	return (struct schedule_time){ wall, tm->tm_gmtoff, clock__now() };
+	if (r->set.relative_time)
+		return (struct schedule_time){ (int64_t)((now - r->start_ns) / PPING_NS_PER_SEC), 0,
+					       now };
+	return (struct schedule_time){ wall, tm->tm_gmtoff, now };
 }
 
 int rotation__tick(struct rotation *r)
@@ -280,7 +286,7 @@ int rotation__tick(struct rotation *r)
 
 	if (err)
 		return err;
-	now = time_now(&tm);
+	now = time_now(r, &tm);
 	if (r->unflushed && now.mono_ns - r->unflushed_since >= FLUSH_AFTER_NS)
 		err = flush_compressor(r);
 	if (!err && ++r->ticks % TICKS_PER_CHECK == 0) {
@@ -298,6 +304,11 @@ int rotation__tick(struct rotation *r)
 bool rotation__is_due(const struct rotation *r)
 {
 	return r->due && !r->err;
+}
+
+bool rotation__is_overdue(const struct rotation *r)
+{
+	return rotation__is_due(r) && r->set.size && r->size >= 2 * r->set.size;
 }
 
 /* --- files --------------------------------------------------------------------------- */
@@ -321,7 +332,7 @@ static int create(struct rotation *r, const struct tm *tm)
 static int begin_file(struct rotation *r)
 {
 	struct tm tm;
-	struct schedule_time now = time_now(&tm);
+	struct schedule_time now = time_now(r, &tm);
 	int err = create(r, &tm);
 
 	if (err) {
@@ -479,6 +490,7 @@ int rotation__open(struct rotation **rotation, const struct rotation_settings *s
 	if (!r)
 		return err;
 	r->set = *settings;
+	r->start_ns = clock__now();
 	r->file.fd = -1;
 	r->storage = storage__new();
 	if (r->storage)

@@ -34,6 +34,7 @@ struct rotation_settings {
 	uint64_t budget; /* bytes of all files together; 0: none */
 	bool drop_oldest; /* keep to it, and a full disk, by removing finished files */
 	bool quiet;
+	bool relative_time; /* intervals begin at multiples since the start, not of the time of day */
 	void *ctx;
 	void (*finished)(void *ctx, const char *path); /* a file is whole; may be NULL */
 };
@@ -59,6 +60,8 @@ int rotation__tick(struct rotation *rotation);
 
 /* The file is long or old enough: write what is to be its end, and call rotation__next(). */
 bool rotation__is_due(const struct rotation *rotation);
+/* And has twice the size that it should have. */
+bool rotation__is_overdue(const struct rotation *rotation);
 /* End this file and begin another one. 0 or a negative errno (printed). */
 int rotation__next(struct rotation *rotation);
 

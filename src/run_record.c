@@ -16,9 +16,10 @@ static void put(struct text *out, const struct options *options, const struct fo
 		size_t n, uint64_t wall_ns, bool first)
 {
 	const struct format *format = format__find(options->format);
+	const struct format_settings set = { .relative_time = options->relative_time };
 
 	if (format->facts)
-		format->facts(out, facts, n, wall_ns, first);
+		format->facts(out, &set, facts, n, wall_ns, first);
 }
 
 void run_record__begin(struct text *out, const struct options *options,
@@ -37,6 +38,7 @@ void run_record__begin(struct text *out, const struct options *options,
 		  0 },
 		{ live ? NULL : "capture", FORMAT_YES, NULL, true },
 		{ "methods", FORMAT_TEXT, methods(options), 0 },
+		{ "anonymized", FORMAT_TEXT, options__anonymity(options), 0 },
 		{ "options", FORMAT_TEXT, options->given, 0 },
 	};
 

@@ -30,7 +30,7 @@ struct run_file {
 };
 
 /*
- * wall_ns: of the record, 0 for none. Nothing for a format that has no form for
+ * wall_ns: of the record, or FORMAT_NO_TIME. Nothing for a format that has no form for
  * it. first: as in struct format.
  */
 void run_record__begin(struct text *out, const struct options *options,

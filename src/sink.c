@@ -7,8 +7,10 @@
 #include <sys/epoll.h>
 #include <sys/stat.h>
 
+#include "anonymize.h"
 #include "clock.h"
 #include "commands.h"
+#include "fields.h"
 #include "format.h"
 #include "output.h"
 #include "rotation.h"
@@ -20,6 +22,8 @@
 #define WARN_S 600
 /* How long the last command of --on-rotate is waited for. */
 #define LAST_COMMAND_MS 30000
+/* A report has megabytes: it goes out in pieces of this, if it can, and is not held as a whole. */
+#define ROWS_PIECE (64 << 10)
 
 struct sink {
 	const struct options *options;
@@ -28,11 +32,14 @@ struct sink {
 	struct output *output; /* either this */
 	struct rotation *rotation; /* or that */
 	struct commands *commands;
+	struct anonymize *anonymize; /* NULL: nothing is to be done */
 	struct run_source source; /* once it runs */
 	bool begun;
 	bool run_records;
 	struct clock_map clock;
 	bool wall; /* events' timestamps are of the wall clock already */
+	bool started; /* start_ns is known, which is all that --relative-time wants of a clock */
+	uint64_t start_ns; /* on the events' clock */
 	struct loop *loop;
 	struct loop_source *writable; /* while something is pending */
 	struct loop_source *tick;
@@ -40,8 +47,12 @@ struct sink {
 	uint64_t files; /* begun, if not by the rotation */
 	uint64_t records; /* events that were formatted */
 	uint64_t records_before; /* this file */
+	bool described; /* this file says what its aggregates are */
+	bool reporting; /* a report is on its way: a file holds it as a whole */
+	uint64_t file_rows; /* of reports, in this file */
+	uint64_t text_rows; /* of these formatted and not yet let go of */
 	uint64_t rtts;
-	uint64_t formatted; /* bytes */
+	uint64_t event_bytes, formatted; /* bytes of events, and of all but what is about the run */
 	uint64_t reached_ns; /* in events' time */
 	uint64_t begun_ns; /* monotonic */
 	bool is_file; /* there is something to plan */
@@ -49,6 +60,7 @@ struct sink {
 	bool complete; /* it has what was asked for */
 	bool spent; /* or the budget is used up */
 	uint64_t left_out; /* events after that */
+	uint64_t left_out_rows; /* and of reports */
 };
 
 /* --- either kind of output ---------------------------------------------------------- */
@@ -68,6 +80,8 @@ static void use_up(struct sink *s)
 	if (!s->complete && !s->options->quiet)
 		fprintf(stderr, "pping: --max-storage is used up: ending\n");
 	s->complete = s->spent = true;
+	s->left_out_rows += s->text_rows;
+	s->text_rows = 0;
 }
 
 /* 0 or a negative errno. */
@@ -86,15 +100,45 @@ static int wrote_record(struct sink *s, bool event)
 	return err < 0 ? err : 0;
 }
 
+static int out_of_memory(void)
+{
+	fprintf(stderr, "pping: out of memory for the output\n");
+	return -ENOMEM;
+}
+
+/* --- times ------------------------------------------------------------------------------ */
+
+void sink__start(struct sink *s, uint64_t start_ns)
+{
+	if (s->started)
+		return;
+	s->started = true;
+	s->start_ns = start_ns;
+}
+
+/* The time to print, in ns: since 1970, or since the start. */
+static uint64_t wall_time(struct sink *s, uint64_t time_ns)
+{
+	if (s->settings.relative_time)
+		return time_ns > s->start_ns ? time_ns - s->start_ns : 0;
+	return s->wall ? time_ns : clock__wall(&s->clock, time_ns);
+}
+
+void sink__reached(struct sink *s, uint64_t mono_ns)
+{
+	if (!s->wall && s->reached_ns < mono_ns)
+		s->reached_ns = mono_ns;
+}
+
 /* --- records about the run -------------------------------------------------------------- */
 
 /*
  * A capture's run record has no time: it would be that of the reading, and the
  * output would differ from one reading to the next.
  */
-static uint64_t record_time(const struct sink *s)
+static uint64_t record_time(struct sink *s)
 {
-	return s->wall ? 0 : clock__wall(&s->clock, s->reached_ns);
+	return s->wall ? FORMAT_NO_TIME : wall_time(s, s->reached_ns);
 }
 
 static uint64_t file_number(const struct sink *s)
@@ -109,6 +153,9 @@ static int put_begin(struct sink *s)
 
 	s->files++;
 	s->records_before = s->records;
+	s->file_rows = s->text_rows = 0;
+	if (is_first(s)) /* or it is the old file, because a new one can't be opened */
+		s->described = false;
 	if (!s->run_records)
 		return 0;
 	run_record__begin(text, s->options, &s->source, file_number(s), record_time(s),
@@ -154,6 +201,7 @@ void sink__plan(const struct sink *s, struct plan *plan)
 		return;
 	plan->elapsed_ns = s->wall ? 0 : clock__now() - s->begun_ns;
 	plan->events = sink__records(s);
+	plan->event_bytes = s->event_bytes;
 	plan->formatted = s->formatted;
 	plan->bytes = s->rotation ? rotation__bytes(s->rotation) : s->formatted;
 	plan->files = file_number(s);
@@ -171,7 +219,7 @@ static void tell_plan(struct sink *s)
 	if (s->options->quiet || s->wall || clock__now() - s->begun_ns < PLAN_AFTER_NS)
 		return;
 	sink__plan(s, &plan);
-	if (!s->planned && plan.events) {
+	if (!s->planned && plan.formatted && plan.bytes) {
 		s->planned = true;
 		plan__print(stderr, &plan);
 	}
@@ -210,16 +258,23 @@ static int change_file(struct sink *s)
 {
 	int err = rotation__flush(s->rotation);
 
-	if (err < 0)
-		return err;
+	if (err == ROTATION_SPENT)
+		use_up(s);
+	if (err)
+		return err < 0 ? err : 0;
 	put_end(s, false);
 	err = rotation__next(s->rotation);
 	return err ? err : put_begin(s);
 }
 
+/* Between events and reports; but one that is larger than files should be must not use the budget up alone. */
 static int change_if_due(struct sink *s)
 {
-	return s->rotation && !s->complete && rotation__is_due(s->rotation) ? change_file(s) : 0;
+	if (!s->rotation || s->complete || !rotation__is_due(s->rotation))
+		return 0;
+	if (s->reporting && !(s->options->drop_oldest && rotation__is_overdue(s->rotation)))
+		return 0;
+	return change_file(s);
 }
 
 static int on_tick(void *ctx, uint64_t expirations)
@@ -255,6 +310,7 @@ static int open_rotation(struct sink *s)
 		.budget = o->max_storage,
 		.drop_oldest = o->drop_oldest,
 		.quiet = o->quiet,
+		.relative_time = o->relative_time,
 		.ctx = s,
 		.finished = on_finished,
 	};
@@ -276,7 +332,38 @@ static void release(struct sink *s)
 	loop__remove(s->writable);
 	rotation__free(s->rotation);
 	commands__free(s->commands);
+	anonymize__free(s->anonymize);
 	free(s);
+}
+
+static int open_anonymize(struct sink *s, const struct options *options)
+{
+	struct anonymize_settings set = {
+		.anonymity = options->anonymity,
+		.flow_id = options->fields & FIELD_BIT(FLOW_ID),
+		.scopes = options->fields & FIELDS_SCOPES,
+	};
+	int err;
+
+	if (set.anonymity.method == ANONYMIZE_NONE && !set.flow_id && !set.scopes)
+		return 0;
+	err = anonymize__new(&s->anonymize, &set);
+	if (err)
+		return err;
+	s->settings.addresses = anonymize__addresses(s->anonymize);
+	s->settings.note = anonymize__note(s->anonymize);
+	return 0;
+}
+
+static int open_output(struct sink *s)
+{
+	int err;
+
+	if (s->options->rotating)
+		return open_rotation(s);
+	err = output__open(&s->output, s->options->write_path, s->format);
+	s->is_file = !err && is_regular(s->options);
+	return err;
 }
 
 int sink__open(struct sink **sink, const struct options *options, struct loop *loop)
@@ -289,17 +376,19 @@ int sink__open(struct sink **sink, const struct options *options, struct loop *l
 	s->options = options;
 	s->format = format__find(options->format);
 	s->settings.counters = options->counters;
+	s->settings.relative_time = options->relative_time;
+	s->settings.fields = options->fields;
+	s->settings.options = options;
 	s->run_records = options->run_records;
 	s->loop = loop;
 	s->watched_fd = -1;
 	s->wall = options->read_path != NULL;
 	clock__init(&s->clock);
-	if (options->rotating) {
-		err = open_rotation(s);
-	} else {
-		err = output__open(&s->output, options->write_path, s->format);
-		s->is_file = !err && is_regular(options);
-	}
+	if (!s->wall)
+		sink__start(s, clock__now());
+	err = open_anonymize(s, options);
+	if (!err)
+		err = open_output(s);
 	if (err) {
 		release(s);
 		return err;
@@ -337,6 +426,17 @@ static int close_rotation(struct sink *s)
 	return err;
 }
 
+static void tell_left_out(const struct sink *s)
+{
+	if (s->left_out)
+		fprintf(stderr, "pping: %" PRIu64 " events did not fit into --max-storage\n",
+			s->left_out);
+	if (s->left_out_rows)
+		fprintf(stderr,
+			"pping: %" PRIu64 " rows of aggregates did not fit into --max-storage\n",
+			s->left_out_rows);
+}
+
 int sink__close(struct sink *s, int timeout_ms, struct plan *plan)
 {
 	int err;
@@ -355,9 +455,8 @@ int sink__close(struct sink *s, int timeout_ms, struct plan *plan)
 	}
 	sink__plan(s, plan);
 	s->left_out += s->records - sink__records(s);
-	if (s->spent && s->left_out && !s->options->quiet)
-		fprintf(stderr, "pping: %" PRIu64 " events did not fit into --max-storage\n",
-			s->left_out);
+	if (s->spent && !s->options->quiet)
+		tell_left_out(s);
 	release(s);
 	return err;
 }
@@ -380,7 +479,21 @@ static bool is_wanted(struct sink *s, const struct pping_event *event)
 {
 	if (s->complete && event->type != PPING_EVENT_LOST)
 		s->left_out++;
-	return !s->complete && !(s->options->no_flow_events && event->type == PPING_EVENT_FLOW);
+	return !s->complete;
+}
+
+/* Each file says first what its aggregates are. 0 or a negative errno. */
+static int describe_aggregation(struct sink *s, uint64_t wall)
+{
+	struct text *text = text_of(s);
+	size_t before = text->len;
+
+	if (!s->options->aggregate_ns || s->described || !s->format->aggregation)
+		return 0;
+	s->described = true;
+	s->format->aggregation(text, &s->settings, wall, is_first(s));
+	s->formatted += text->len - before;
+	return wrote_record(s, false);
 }
 
 /* 0 or a negative errno. */
@@ -395,20 +508,30 @@ static int count_event(struct sink *s, const struct pping_event *event)
 
 int sink__event(struct sink *s, const struct pping_event *event)
 {
+	uint64_t wall = wall_time(s, event->timestamp);
 	struct text *text = text_of(s);
-	size_t before = text->len;
-	uint64_t wall;
+	struct pping_event anonymous;
+	size_t before;
+	int err;
 
 	if (!is_wanted(s, event))
 		return 0;
-	wall = s->wall ? event->timestamp : clock__wall(&s->clock, event->timestamp);
 	s->reached_ns = event->timestamp;
-	s->format->event(text, &s->settings, event, wall, is_first(s));
-	if (text->failed) {
-		fprintf(stderr, "pping: out of memory for the output\n");
-		return -ENOMEM;
+	/* whatever is written of an event comes behind this */
+	if (s->anonymize) {
+		anonymous = *event;
+		anonymize__event(s->anonymize, &anonymous);
+		event = &anonymous;
 	}
+	err = describe_aggregation(s, wall);
+	if (err)
+		return err;
+	before = text->len;
+	s->format->event(text, &s->settings, event, wall, is_first(s));
+	if (text->failed)
+		return out_of_memory();
 	if (text->len != before) {
+		s->event_bytes += text->len - before;
 		s->formatted += text->len - before;
 		return count_event(s, event);
 	}
@@ -418,21 +541,20 @@ int sink__event(struct sink *s, const struct pping_event *event)
 	return 0;
 }
 
-void sink__reached(struct sink *s, uint64_t mono_ns)
-{
-	if (!s->wall && s->reached_ns < mono_ns)
-		s->reached_ns = mono_ns;
-}
-
 int sink__status(struct sink *s, const struct status *status)
 {
+	uint64_t wall = wall_time(s, status->to.mono_ns);
 	struct text *text = text_of(s);
-	size_t before = text->len;
+	size_t before;
+	int err;
 
 	if (s->complete)
 		return 0;
-	status__put(text, s->format, status, clock__wall(&s->clock, status->to.mono_ns),
-		    is_first(s));
+	err = describe_aggregation(s, wall);
+	if (err)
+		return err;
+	before = text->len;
+	status__put(text, s->format, &s->settings, status, wall, is_first(s));
 	s->formatted += text->len - before;
 	return text->len == before ? 0 : wrote_record(s, false);
 }
@@ -478,6 +600,78 @@ int sink__flush(struct sink *s)
 	return err < 0 ? err : s->complete ? LOOP_STOP : 0;
 }
 
+/* --- aggregates ----------------------------------------------------------------------------- */
+
+/*
+ * Before a row or totals are formatted. After --count they are still of use; where there
+ * is no room for them they are counted. 1, 0 for not wanted, or a negative errno.
+ */
+static int begin_row(struct sink *s, uint64_t wall, uint64_t time_ns)
+{
+	int err;
+
+	if (s->spent) {
+		s->left_out_rows++;
+		return 0;
+	}
+	sink__reached(s, time_ns);
+	err = describe_aggregation(s, wall);
+	return err ? err : 1;
+}
+
+/* before: where in the text it begins. 0 or a negative errno. */
+static int end_row(struct sink *s, size_t before)
+{
+	struct text *text = text_of(s);
+	int err;
+
+	if (text->failed)
+		return out_of_memory();
+	s->formatted += text->len - before;
+	s->file_rows++;
+	s->text_rows++;
+	err = wrote_record(s, false);
+	if (s->rotation && !text->len)
+		s->text_rows = 0;
+	return err ? err : change_if_due(s);
+}
+
+int sink__row(struct sink *s, const struct aggregate_row *row, uint64_t time_ns)
+{
+	uint64_t wall = wall_time(s, time_ns);
+	struct text *text = text_of(s);
+	size_t before;
+	int err = begin_row(s, wall, time_ns);
+
+	if (err <= 0)
+		return err;
+	s->reporting = true;
+	before = text->len;
+	s->format->row(text, &s->settings, row, wall, is_first(s));
+	err = end_row(s, before);
+	if (err || s->rotation || text->len / ROWS_PIECE == before / ROWS_PIECE)
+		return err;
+	/* --count may be reached: the report goes on */
+	return flush_output(s);
+}
+
+int sink__totals(struct sink *s, const struct format_totals *totals, uint64_t time_ns)
+{
+	uint64_t wall = wall_time(s, time_ns);
+	struct text *text = text_of(s);
+	size_t before;
+	int err = begin_row(s, wall, time_ns);
+
+	s->reporting = false;
+	if (err <= 0)
+		return err;
+	before = text->len;
+	s->format->totals(text, &s->settings, totals, wall, is_first(s));
+	return end_row(s, before);
+}
+
+/* --- the rest --------------------------------------------------------------------------- */
+
 bool sink__full(const struct sink *s)
 {
 	return s->output && output__full(s->output);
@@ -487,10 +681,23 @@ void sink__check_clock(struct sink *s)
 {
 	int64_t step;
 
+	if (s->settings.relative_time)
+		return;
 	if (clock__check(&s->clock, &step))
 		fprintf(stderr, "pping: the clock was set %s by %" PRId64 ".%03" PRId64 " s\n",
 			step < 0 ? "back" : "forward", (step < 0 ? -step : step) / 1000000000,
 			(step < 0 ? -step : step) / 1000000 % 1000);
+}
+
+bool sink__anonymizes(const struct sink *s)
+{
+	return s->options->anonymity.method != ANONYMIZE_NONE;
+}
+
+void sink__name_prefix(struct sink *s, const union pping_addr *addr, uint8_t ip_version,
+		       uint8_t bits, char *name)
+{
+	anonymize__prefix(s->anonymize, addr, ip_version, bits, name);
 }
 
 static int reopen_output(struct sink *s)
@@ -511,7 +718,7 @@ int sink__reopen(struct sink *s)
 	if (!s->rotation)
 		return reopen_output(s);
 	/* a storm of signals makes no storm of files */
-	if (s->complete || !rotation__file_events(s->rotation))
+	if (s->complete || (!rotation__file_events(s->rotation) && !s->file_rows))
 		return 0;
 	return change_file(s);
 }

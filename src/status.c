@@ -22,8 +22,8 @@ static bool has_load(const struct status *s)
 	       s->to.stats.tx_bytes >= s->from.stats.tx_bytes;
 }
 
-void status__put(struct text *out, const struct format *format, const struct status *s,
-		 uint64_t wall_ns, bool first)
+void status__put(struct text *out, const struct format *format, const struct format_settings *set,
+		 const struct status *s, uint64_t wall_ns, bool first)
 {
 	const struct netdev_stats *from = &s->from.stats, *to = &s->to.stats;
 	uint64_t ns = s->to.mono_ns - s->from.mono_ns;
@@ -47,5 +47,5 @@ void status__put(struct text *out, const struct format *format, const struct sta
 	};
 
 	if (format->facts)
-		format->facts(out, facts, sizeof(facts) / sizeof(*facts), wall_ns, first);
+		format->facts(out, set, facts, sizeof(facts) / sizeof(*facts), wall_ns, first);
 }

@@ -26,7 +26,7 @@ struct status {
 };
 
 /* Appends the record in that format; nothing if it has no form for it. */
-void status__put(struct text *out, const struct format *format, const struct status *status,
-		 uint64_t wall_ns, bool first);
+void status__put(struct text *out, const struct format *format, const struct format_settings *set,
+		 const struct status *status, uint64_t wall_ns, bool first);
 
 #endif /* SRC_STATUS_H */

@@ -58,7 +58,7 @@ static void print_rtts(FILE *to, const struct summary *s)
 
 	fprintf(to, "  RTTs     %" PRIu64 " from %" PRIu64 " timestamps",
 		(uint64_t)c->n[PPING_COUNT_RTTS], (uint64_t)c->n[PPING_COUNT_STAMPED]);
-	print_counters(to, c, PPING_COUNT_SPILL_OVERWRITTEN, PPING_COUNT_SPILL_BUSY);
+	print_counters(to, c, PPING_COUNT_SPILL_OVERWRITTEN, PPING_COUNT_EXTREMES_BUSY);
 	fprintf(to, "\n  events   %" PRIu64 " handed over, %" PRIu64 " passed on",
 		(uint64_t)c->n[PPING_COUNT_EVENTS_EMITTED], s->records);
 	print_counters(to, c, PPING_LOST_FIRST, PPING_LOST_LAST);

@@ -2,12 +2,17 @@
 /*
  * Lines formatted per second and core, each format's own against snprintf()
  * writing the same line; they run in turn, so the ratio holds while the
- * machine's speed drifts. The lines are compared first.
+ * machine's speed drifts. The lines are compared first. Then the same with
+ * --anonymize, against what it is without: once with hosts that were seen before,
+ * once with a host that is new each time.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "src/address_cipher.h"
+#include "src/anonymize.h"
+#include "src/fields.h"
 #include "src/format_util.h"
 
 #define EVENTS 16384 /* too many for a branch predictor to learn */
@@ -172,6 +177,21 @@ static uint64_t time_reference(const struct bench *b, struct text *out)
 	return now() - start;
 }
 
+/* Appends to the file of results, see bench.h. */
+static void report(const char *name, double millions)
+{
+	const char *path = getenv("BENCH_RESULTS");
+	FILE *to = path ? fopen(path, "a") : NULL;
+
+	if (!to)
+		return;
+	fprintf(to,
+		"{\"part\":\"format\",\"row\":\"%s\",\"unit\":\"M lines/s\",\"value\":%.4g,"
+		"\"better\":\"higher\"%s}\n",
+		name, millions, strncmp(name, "jsonl", 5) ? "" : ",\"budget\":1.5");
+	fclose(to);
+}
+
 static void run(const struct bench *b)
 {
 	struct text own = { 0 }, reference = { 0 };
@@ -193,8 +213,115 @@ static void run(const struct bench *b)
 	       b->name, LINES_PER_ROUND * 1e3 / (double)best_own,
 	       (double)best_own / LINES_PER_ROUND, (double)best_reference / LINES_PER_ROUND,
 	       (double)best_reference / (double)best_own);
+	report(b->name, LINES_PER_ROUND * 1e3 / (double)best_own);
 	text__free(&own);
 	text__free(&reference);
+}
+
+/* --- anonymised ------------------------------------------------------------------- */
+
+#define HOSTS 4096 /* sources, and as many destinations */
+
+struct anonymous {
+	const char *name;
+	enum option_anonymize method;
+	uint8_t ip_version;
+	enum option_ports ports;
+	uint32_t fields;
+};
+
+/* Each as the sink does it. */
+static uint64_t time_anonymized(struct anonymize *a, const struct format_settings *set,
+				struct text *out)
+{
+	uint64_t start = now();
+	int i;
+
+	for (i = 0; i < LINES_PER_ROUND; i++) {
+		struct pping_event e = events[i % EVENTS];
+
+		if (i % EVENTS == 0)
+			out->len = 0;
+		if (a)
+			anonymize__event(a, &e);
+		format_jsonl.event(out, set, &e, walls[i % EVENTS], false);
+	}
+	return now() - start;
+}
+
+static struct anonymize *new_anonymize(const struct anonymous *b, uint32_t cache_sets)
+{
+	struct anonymize_settings set = {
+		.anonymity = { .method = b->method,
+			       .ports = b->ports,
+			       .v4_bits = 24,
+			       .v6_bits = 48 },
+		.flow_id = b->fields & FIELD_BIT(FLOW_ID),
+		.cache_sets = cache_sets,
+	};
+	struct anonymize *a = NULL;
+
+	if (anonymize__new(&a, &set))
+		exit(EXIT_FAILURE);
+	return a;
+}
+
+static void run_anonymized(const struct anonymous *b)
+{
+	struct anonymize *known = new_anonymize(b, 0), *fresh = new_anonymize(b, 1);
+	const struct format_settings plain = { 0 };
+	struct format_settings set = { .addresses = anonymize__addresses(known),
+				       .fields = b->fields,
+				       .note = anonymize__note(known) };
+	uint64_t best[3] = { UINT64_MAX, UINT64_MAX, UINT64_MAX };
+	struct text out = { 0 };
+	int i, j;
+
+	fill_events(b->ip_version);
+	for (i = HOSTS; i < EVENTS; i++) {
+		events[i].flow.saddr = events[i % HOSTS].flow.saddr;
+		events[i].flow.daddr = events[i % HOSTS].flow.daddr;
+	}
+	for (i = 0; i < ROUNDS; i++) {
+		uint64_t t[] = { time_anonymized(NULL, &plain, &out),
+				 time_anonymized(known, &set, &out),
+				 time_anonymized(fresh, &set, &out) };
+
+		for (j = 0; j < 3; j++)
+			best[j] = t[j] < best[j] ? t[j] : best[j];
+	}
+	printf("%-28s %6.2f M lines/s %6.1f ns/line, %5.1f of the plain; new hosts %6.2f M "
+	       "lines/s\n",
+	       b->name, LINES_PER_ROUND * 1e3 / (double)best[1], (double)best[1] / LINES_PER_ROUND,
+	       (double)best[1] / (double)best[0], LINES_PER_ROUND * 1e3 / (double)best[2]);
+	text__free(&out);
+	anonymize__free(known);
+	anonymize__free(fresh);
+}
+
+static void run_all_anonymized(void)
+{
+	static const uint32_t removed = FIELDS_USUAL & ~FIELDS_ADDRESSES;
+	static const uint32_t opaque = FIELDS_USUAL | FIELD_BIT(IP_VERSION);
+	static const struct anonymous rows[] = {
+		{ "cryptopan IPv4", ANONYMIZE_CRYPTOPAN, 4, PORTS_KEPT, 0 },
+		{ "cryptopan IPv6", ANONYMIZE_CRYPTOPAN, 6, PORTS_KEPT, 0 },
+		{ "ipcrypt-pfx IPv4", ANONYMIZE_IPCRYPT_PFX, 4, PORTS_KEPT, 0 },
+		{ "ipcrypt-pfx IPv6", ANONYMIZE_IPCRYPT_PFX, 6, PORTS_KEPT, 0 },
+		{ "ipcrypt IPv4", ANONYMIZE_IPCRYPT, 4, PORTS_KEPT, opaque },
+		{ "ipcrypt IPv6", ANONYMIZE_IPCRYPT, 6, PORTS_KEPT, opaque },
+		{ "truncate IPv4", ANONYMIZE_TRUNCATE, 4, PORTS_KEPT, 0 },
+		{ "remove, flow_id IPv4", ANONYMIZE_REMOVE, 4, PORTS_KEPT,
+		  removed | FIELD_BIT(FLOW_ID) },
+		{ "ipcrypt-pfx IPv6, all ports", ANONYMIZE_IPCRYPT_PFX, 6, PORTS_ALL, 0 },
+	};
+
+	if (!address_cipher__available()) {
+		printf("built without nettle: nothing to anonymise with\n");
+		return;
+	}
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		run_anonymized(&rows[i]);
 }
 
 int main(void)
@@ -213,5 +340,7 @@ int main(void)
 
 	for (i = 0; i < sizeof(benches) / sizeof(*benches); i++)
 		run(&benches[i]);
+	printf("\njsonl with --anonymize\n");
+	run_all_anonymized();
 	return EXIT_SUCCESS;
 }

@@ -4,367 +4,97 @@
  * minus an empty program's, in nanoseconds and in units of Y, the same
  * difference for the floor program (floor_kern.c). Controls and subject run in
  * turn, medians are printed, so the ratio holds while the machine's speed drifts.
- *
- * bench_packets [-j FILE]: also writes the rows as JSON lines.
  */
-#include <arpa/inet.h>
-#include <errno.h>
-#include <linux/if_ether.h>
-#include <sched.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-
-#include "pping.h"
 #include "src/events.h"
+#include "tests/bench/bench.h"
 
-#include "bench/floor.skel.h"
-#include "pping.skel.h"
-
-#define ROUNDS 31
+#define PART "packets"
+#define ROUNDS 51
 #define REPEAT 20000
 #define COLD_FLOWS 60000
-#define FRAME_MAX 512
-
-enum { MUTATE_NOTHING, MUTATE_TSVAL, MUTATE_ANSWER, MUTATE_FLOW };
-
-struct frame {
-	__u8 bytes[FRAME_MAX];
-	__u32 len;
-};
 
 struct bench {
 	struct floor_kern *floor;
 	struct pping_kern *pping;
 	struct events *events;
-	uint64_t events_read;
-	FILE *json;
 };
 
-/* --- frames ----------------------------------------------------------------------- */
+/* --- rows ------------------------------------------------------------------------- */
 
-static void put(struct frame *f, const void *bytes, __u32 len)
-{
-	memcpy(f->bytes + f->len, bytes, len);
-	f->len += len;
-}
-
-static void put16(struct frame *f, __u16 value)
-{
-	__u16 be = htons(value);
-
-	put(f, &be, 2);
-}
-
-static void put32(struct frame *f, __u32 value)
-{
-	__u32 be = htonl(value);
-
-	put(f, &be, 4);
-}
-
-enum { VLAN = 1, IPV6 = 2, UDP = 4, NO_TS = 8, REVERSE = 16 };
-
-static void put_transport(struct frame *f, unsigned int kind, __u32 tsval, __u32 tsecr)
-{
-	put16(f, kind & REVERSE ? 443 : 40000);
-	put16(f, kind & REVERSE ? 40000 : 443);
-	if (kind & UDP) {
-		put16(f, 108);
-		put16(f, 0);
-		return;
-	}
-	put32(f, 1);
-	put32(f, 1);
-	put16(f, (kind & NO_TS ? 0x5000 : 0x8000) | 0x10);
-	put16(f, 1000);
-	put32(f, 0);
-	if (kind & NO_TS)
-		return;
-	put32(f, 0x0101080a);
-	put32(f, tsval);
-	put32(f, tsecr);
-}
-
-static struct frame make_frame(unsigned int kind, __u32 payload, __u32 tsval, __u32 tsecr)
-{
-	static const __u8 macs[12] = { 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2 };
-	__u32 transport = (kind & UDP ? 8 : kind & NO_TS ? 20 : 32) + payload;
-	struct frame f = {};
-
-	put(&f, macs, sizeof(macs));
-	if (kind & VLAN) {
-		put16(&f, ETH_P_8021Q);
-		put16(&f, 7);
-	}
-	put16(&f, kind & IPV6 ? ETH_P_IPV6 : ETH_P_IP);
-	if (kind & IPV6) {
-		put32(&f, 0x60000000);
-		put16(&f, transport);
-		put16(&f, (kind & UDP ? 17 : 6) << 8 | 64);
-		for (int i = 0; i < 8; i++)
-			put32(&f, 0xfd000000 + (kind & REVERSE ? i ^ 4 : i) * 0x01010101);
-	} else {
-		put16(&f, 0x4500);
-		put16(&f, 20 + transport);
-		put32(&f, 0);
-		put16(&f, 64 << 8 | (kind & UDP ? 17 : 6));
-		put16(&f, 0);
-		put32(&f, kind & REVERSE ? 0x0a010001 : 0x0a000000);
-		put32(&f, kind & REVERSE ? 0x0a000000 : 0x0a010001);
-	}
-	put_transport(&f, kind, tsval, tsecr);
-	f.len += payload;
-	return f;
-}
-
-/* --- running ------------------------------------------------------------------------ */
-
-static uint64_t run(int prog_fd, const struct frame *f, int repeat)
-{
-	__u8 out[FRAME_MAX + 256];
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = f->bytes, .data_size_in = f->len,
-		    .data_out = out, .data_size_out = sizeof(out), .repeat = repeat);
-	int err = bpf_prog_test_run_opts(prog_fd, &opts);
-
-	if (err) {
-		fprintf(stderr, "bench: test run: %s\n", strerror(-err));
-		exit(1);
-	}
-	return opts.duration;
-}
-
-static int by_value(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static double median(double *v, int n)
-{
-	qsort(v, n, sizeof(*v), by_value);
-	return n & 1 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
-}
-
-struct row {
+struct hook {
 	const char *name;
-	double ns; /* above an empty program */
-	double y; /* in units of the floor program's */
-	double budget; /* 0: none */
+	int subject_fd;
+	int empty_fd; /* the control on the same hook */
 };
 
-static void print_row(struct bench *b, const struct row *r)
+static struct hook tc_hook(struct bench *b)
 {
-	char budget[16] = "-";
+	return (struct hook){ "tc", bpf_program__fd(b->pping->progs.pping_egress),
+			      bpf_program__fd(b->floor->progs.empty_tc) };
+}
 
-	if (r->budget > 0)
-		snprintf(budget, sizeof(budget), "%.2f", r->budget);
-	printf("%-58s %8.1f %8.2f %8s%s\n", r->name, r->ns, r->y, budget,
-	       r->budget > 0 && r->y > r->budget ? "  over" : "");
-	if (b->json)
-		fprintf(b->json, "{\"row\":\"%s\",\"ns\":%.1f,\"y\":%.3f,\"budget\":%.2f}\n",
-			r->name, r->ns, r->y, r->budget);
+static struct hook xdp_hook(struct bench *b)
+{
+	return (struct hook){ "xdp", bpf_program__fd(b->pping->progs.pping_xdp),
+			      bpf_program__fd(b->floor->progs.empty_xdp) };
+}
+
+struct samples {
+	double ns[ROUNDS], y[ROUNDS];
+};
+
+static void print_row(const char *name, struct samples *s, double budget)
+{
+	double ns = median(s->ns, ROUNDS), y = median(s->y, ROUNDS);
+	char limit[16] = "";
+
+	if (budget > 0)
+		snprintf(limit, sizeof(limit), "%.2f", budget);
+	printf("%-60s %8.1f %8.2f %8s%s\n", name, ns, y, limit,
+	       budget > 0 && y > budget ? "  over" : "");
+	fflush(stdout);
+	result(PART, name, "ns", ns, LOWER, 0);
+	result(PART, name, "Y", y, LOWER, budget);
+}
+
+/* Y: what the floor program costs above an empty one, now. */
+static double floor_ns(struct bench *b)
+{
+	struct frame f = make_frame(0, 100, 1, 1);
+	double empty = test_run(bpf_program__fd(b->floor->progs.empty_tc), &f, REPEAT);
+
+	return test_run(bpf_program__fd(b->floor->progs.floor_tc), &f, REPEAT) - empty;
 }
 
 static int on_event(void *ctx, const struct pping_event *event)
 {
-	struct bench *b = ctx;
-
-	(void)event;
-	b->events_read++;
+	(void)ctx, (void)event;
 	return 0;
 }
 
 static void drain(struct bench *b)
 {
-	events__drain(b->events, UINT64_MAX, on_event, b);
+	events__drain(b->events, UINT64_MAX, on_event, NULL);
 }
 
-/* The same frame over and over; empty is the control of the same hook. */
-static void measure_still(struct bench *b, const char *name, int subject_fd, int empty_fd,
+/* --- packets that bring nothing new --------------------------------------------------- */
+
+static void measure_still(struct bench *b, struct hook hook, const char *name,
 			  const struct frame *f, double budget)
 {
-	struct frame floor_frame = make_frame(0, 100, 1, 1);
-	int floor_fd = bpf_program__fd(b->floor->progs.floor_tc);
-	int tc_empty_fd = bpf_program__fd(b->floor->progs.empty_tc);
-	double ns[ROUNDS], y[ROUNDS];
+	struct samples s;
+	char row[80];
 
-	run(subject_fd, f, 1000);
+	snprintf(row, sizeof(row), "%-4s %s", hook.name, name);
+	test_run(hook.subject_fd, f, 1000);
 	for (int i = 0; i < ROUNDS; i++) {
-		double base = run(tc_empty_fd, &floor_frame, REPEAT);
-		double floor = run(floor_fd, &floor_frame, REPEAT) - base;
-		double own_base = empty_fd == tc_empty_fd ? base : run(empty_fd, f, REPEAT);
+		double floor = floor_ns(b), empty = test_run(hook.empty_fd, f, REPEAT);
 
-		ns[i] = run(subject_fd, f, REPEAT) - own_base;
-		y[i] = ns[i] / floor;
+		s.ns[i] = test_run(hook.subject_fd, f, REPEAT) - empty;
+		s.y[i] = s.ns[i] / floor;
 		drain(b);
 	}
-	print_row(b, &(struct row){ name, median(ns, ROUNDS), median(y, ROUNDS), budget });
-}
-
-static double run_mutated(struct bench *b, __u32 mode, int fd, const struct frame *f)
-{
-	__u32 zero = 0;
-
-	b->floor->bss->mutation.mode = mode;
-	b->floor->bss->mutation.flow_count = COLD_FLOWS;
-	if (bpf_map_update_elem(bpf_map__fd(b->floor->maps.subject), &zero, &fd, BPF_ANY)) {
-		fprintf(stderr, "bench: can't set the subject of a tail call\n");
-		exit(1);
-	}
-	return run(bpf_program__fd(b->floor->progs.mutate), f, REPEAT);
-}
-
-/* Nanoseconds a run of mutated packets costs above the same before an empty program, consuming included. */
-static double run_answered(struct bench *b, __u32 burst)
-{
-	struct frame f = make_frame(0, 100, 1, 1);
-	struct timespec start, end;
-	double control, subject;
-
-	b->floor->bss->mutation.burst = burst;
-	control = run_mutated(b, MUTATE_ANSWER, bpf_program__fd(b->floor->progs.empty_tc), &f);
-	subject = run_mutated(b, MUTATE_ANSWER, bpf_program__fd(b->pping->progs.pping_egress), &f);
-	clock_gettime(CLOCK_MONOTONIC, &start);
-	drain(b); /* consuming is part of an RTT's price */
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	return subject - control +
-	       ((end.tv_sec - start.tv_sec) * 1e9 + end.tv_nsec - start.tv_nsec) / REPEAT;
-}
-
-/*
- * With S the price of a stamp and M of a match, an ACK after each data packet
- * costs S + M, one after four costs 4 S + M: all four stand in the flow's entry.
- */
-static void measure_answered(struct bench *b)
-{
-	struct frame still = make_frame(0, 100, 1, 1);
-	double stamp[ROUNDS], match[ROUNDS], stamp_y[ROUNDS], match_y[ROUNDS];
-
-	for (int i = 0; i < ROUNDS; i++) {
-		double base = run(bpf_program__fd(b->floor->progs.empty_tc), &still, REPEAT);
-		double floor =
-			run(bpf_program__fd(b->floor->progs.floor_tc), &still, REPEAT) - base;
-		double one = run_answered(b, 1) * 2, four = run_answered(b, 4) * 5;
-
-		stamp[i] = (four - one) / 3;
-		match[i] = one - stamp[i];
-		stamp_y[i] = stamp[i] / floor;
-		match_y[i] = match[i] / floor;
-	}
-	print_row(b, &(struct row){ "tc:  data with a new TSval, stamped in the flow (-r 0)",
-				    median(stamp, ROUNDS), median(stamp_y, ROUNDS), 2.5 });
-	print_row(b, &(struct row){ "tc:  ACK that matches: emitted and consumed (-r 0)",
-				    median(match, ROUNDS), median(match_y, ROUNDS), 10 });
-}
-
-/* Nobody answers: every identifier goes to the spill table. */
-static void measure_spilled(struct bench *b)
-{
-	struct frame still = make_frame(0, 100, 1, 1);
-	double ns[ROUNDS], y[ROUNDS];
-
-	for (int i = 0; i < ROUNDS; i++) {
-		double base = run(bpf_program__fd(b->floor->progs.empty_tc), &still, REPEAT);
-		double floor =
-			run(bpf_program__fd(b->floor->progs.floor_tc), &still, REPEAT) - base;
-		double control = run_mutated(b, MUTATE_TSVAL,
-					     bpf_program__fd(b->floor->progs.empty_tc), &still);
-
-		ns[i] = run_mutated(b, MUTATE_TSVAL, bpf_program__fd(b->pping->progs.pping_egress),
-				    &still) -
-			control;
-		y[i] = ns[i] / floor;
-	}
-	print_row(b, &(struct row){ "tc:  the same, spilled to the 4 MiB table", median(ns, ROUNDS),
-				    median(y, ROUNDS), 0 });
-}
-
-/* Paired with the floor program's own, over the same random flows. */
-static void measure_cold(struct bench *b, const char *name, double budget)
-{
-	struct frame f = make_frame(0, 100, 1, 1);
-	int floor_fd = bpf_program__fd(b->floor->progs.floor_tc);
-	int empty_fd = bpf_program__fd(b->floor->progs.empty_tc);
-	int subject_fd = bpf_program__fd(b->pping->progs.pping_egress);
-	double ns[ROUNDS], y[ROUNDS];
-
-	run_mutated(b, MUTATE_FLOW, subject_fd, &f);
-	for (int i = 0; i < 20; i++)
-		run_mutated(b, MUTATE_FLOW, subject_fd, &f);
-	for (int i = 0; i < ROUNDS; i++) {
-		double control = run_mutated(b, MUTATE_FLOW, empty_fd, &f);
-		double floor = run_mutated(b, MUTATE_FLOW, floor_fd, &f) - control;
-
-		ns[i] = run_mutated(b, MUTATE_FLOW, subject_fd, &f) - control;
-		y[i] = ns[i] / floor;
-		drain(b);
-	}
-	print_row(b, &(struct row){ name, median(ns, ROUNDS), median(y, ROUNDS), budget });
-}
-
-/* --- set up ------------------------------------------------------------------------- */
-
-/* The floor program's table holds the flows that the mutator makes. */
-static void fill_floor(struct bench *b)
-{
-	struct {
-		__u64 last;
-		__u32 tsval, tsecr;
-		__u8 rest[176];
-	} value = { .tsval = htonl(1), .tsecr = htonl(1) };
-	int fd = bpf_map__fd(b->floor->maps.floor_flows);
-
-	for (__u32 i = 0; i < COLD_FLOWS; i++) {
-		__u16 ports[2] = { htons(40000), htons(443) };
-		struct {
-			__u64 a;
-			__u32 ports, zero;
-		} key = { .a = (__u64)htonl(0x0a000000 + i) << 32 | htonl(0x0a010001) };
-
-		memcpy(&key.ports, ports, sizeof(ports));
-		bpf_map_update_elem(fd, &key, &value, BPF_ANY);
-	}
-}
-
-static int open_all(struct bench *b)
-{
-	struct pping_config config = { .track_tcp = 1,
-				       .include_local = 1,
-				       .spill_seed = { 11, 13, 17 } };
-
-	for (int i = 0; i < 20; i++)
-		config.nh_key[i / 10][i % 10] = random();
-	b->floor = floor_kern__open_and_load();
-	b->pping = pping_kern__open();
-	if (!b->floor || !b->pping)
-		return -errno;
-	memcpy((void *)&b->pping->rodata->config, &config, sizeof(config));
-	b->pping->data_shared->shared.epoch = 1;
-	if (pping_kern__load(b->pping))
-		return -errno;
-	fill_floor(b);
-	return events__open(&b->events, bpf_map__fd(b->pping->maps.events), 8 << 20);
-}
-
-/* Makes the frame's flow known, with both directions, and its identifiers shown. */
-static void introduce(struct bench *b, unsigned int kind)
-{
-	int egress = bpf_program__fd(b->pping->progs.pping_egress);
-
-	for (__u32 ts = 1; ts <= 3; ts++) {
-		struct frame data = make_frame(kind, 100, ts, ts);
-		struct frame reply = make_frame(kind | REVERSE, 0, ts, ts);
-
-		run(egress, &data, 1);
-		run(egress, &reply, 1);
-	}
+	print_row(row, &s, budget);
 }
 
 static void still_rows(struct bench *b)
@@ -375,55 +105,248 @@ static void still_rows(struct bench *b)
 		__u32 payload;
 		double budget;
 	} rows[] = {
-		{ "UDP, IPv4", UDP, 100, 0.25 },
-		{ "UDP, IPv6", UDP | IPV6, 100, 0.25 },
-		{ "TCP without timestamps, IPv4", NO_TS, 100, 0.25 },
+		{ "UDP, IPv4", FRAME_UDP, 100, 0.25 },
+		{ "UDP, IPv6", FRAME_UDP | FRAME_IPV6, 100, 0.25 },
+		{ "UDP, VLAN IPv4", FRAME_UDP | FRAME_VLAN, 100, 0.25 },
+		{ "TCP without timestamps, IPv4", FRAME_NO_TS, 100, 0.25 },
+		{ "TCP without timestamps, IPv6", FRAME_NO_TS | FRAME_IPV6, 100, 0.25 },
 		{ "TCP data, TSval already seen, IPv4", 0, 100, 0.8 },
-		{ "TCP data, TSval already seen, IPv6", IPV6, 100, 0.95 },
-		{ "TCP data, TSval already seen, VLAN IPv4", VLAN, 100, 0.8 },
+		{ "TCP data, TSval already seen, IPv6", FRAME_IPV6, 100, 0.95 },
+		{ "TCP data, TSval already seen, VLAN IPv4", FRAME_VLAN, 100, 0.8 },
+		{ "TCP data, TSval already seen, VLAN IPv6", FRAME_VLAN | FRAME_IPV6, 100, 0.95 },
+		{ "TCP data, TSval already seen, QinQ IPv4", FRAME_QINQ, 100, 0.8 },
 		{ "pure ACK, nothing new, IPv4", 0, 0, 0.8 },
-		{ "pure ACK, nothing new, IPv6", IPV6, 0, 0.95 },
+		{ "pure ACK, nothing new, IPv6", FRAME_IPV6, 0, 0.95 },
+		{ "pure ACK, nothing new, VLAN IPv4", FRAME_VLAN, 0, 0.8 },
 	};
-	int tc_empty = bpf_program__fd(b->floor->progs.empty_tc);
-	int xdp_empty = bpf_program__fd(b->floor->progs.empty_xdp);
-	char name[80];
 
-	introduce(b, 0);
-	introduce(b, IPV6);
-	introduce(b, VLAN);
+	introduce(b->pping, 0, 3);
+	introduce(b->pping, FRAME_IPV6, 3);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct frame f = make_frame(rows[i].kind, rows[i].payload, 3, 3);
 
-		snprintf(name, sizeof(name), "tc:  %s", rows[i].name);
-		measure_still(b, name, bpf_program__fd(b->pping->progs.pping_egress), tc_empty, &f,
-			      rows[i].budget);
-		snprintf(name, sizeof(name), "xdp: %s", rows[i].name);
-		measure_still(b, name, bpf_program__fd(b->pping->progs.pping_xdp), xdp_empty, &f,
-			      rows[i].budget);
+		measure_still(b, tc_hook(b), rows[i].name, &f, rows[i].budget);
+		measure_still(b, xdp_hook(b), rows[i].name, &f, rows[i].budget);
 	}
 }
 
-int main(int argc, char **argv)
-{
-	struct bench b = {};
-	cpu_set_t cpu;
+/* --- packets that bring news ---------------------------------------------------------- */
 
-	CPU_ZERO(&cpu);
-	CPU_SET(0, &cpu);
-	sched_setaffinity(0, sizeof(cpu), &cpu);
-	if (argc == 3 && !strcmp(argv[1], "-j"))
-		b.json = fopen(argv[2], "w");
-	if (open_all(&b)) {
-		fprintf(stderr, "bench: can't load the programs (needs root)\n");
-		return 1;
+/* A packet above the same before an empty program; what the events cost to consume is in it. */
+static double mutated(struct bench *b, struct hook hook, enum mutation_mode mode, unsigned int kind)
+{
+	struct frame f = make_frame(kind, 100, 1, 1);
+	double empty, subject;
+	uint64_t start;
+
+	empty = test_run_mutated(b->floor, mode, hook.empty_fd, &f, kind, REPEAT);
+	subject = test_run_mutated(b->floor, mode, hook.subject_fd, &f, kind, REPEAT);
+	start = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	drain(b);
+	return subject - empty + (double)(clock_ns(CLOCK_THREAD_CPUTIME_ID) - start) / REPEAT;
+}
+
+/* What a mode costs at once, with no neighbour to tell it from. */
+static void measure_mutated(struct bench *b, struct hook hook, const char *name,
+			    enum mutation_mode mode, unsigned int kind, double budget)
+{
+	struct samples s;
+	char row[80];
+
+	snprintf(row, sizeof(row), "%-4s %s", hook.name, name);
+	mutated(b, hook, mode, kind);
+	for (int i = 0; i < ROUNDS; i++) {
+		double floor = floor_ns(b);
+
+		s.ns[i] = mutated(b, hook, mode, kind);
+		s.y[i] = s.ns[i] / floor;
 	}
-	printf("%-58s %8s %8s %8s\n", "packet (medians of 31 runs of 20,000)", "ns", "Y", "budget");
+	print_row(row, &s, budget);
+}
+
+/*
+ * With S the price of a stamp and M of a match, an ACK after each data packet
+ * costs S + M, one after four costs 4 S + M: all four stand in the flow's entry.
+ */
+static void measure_answered(struct bench *b, struct hook hook, const char *family,
+			     unsigned int kind)
+{
+	struct samples stamp, match;
+	char row[80];
+
+	for (int i = 0; i < ROUNDS; i++) {
+		double floor = floor_ns(b), one, four;
+
+		b->floor->bss->mutation.burst = 1;
+		one = mutated(b, hook, MUTATE_ANSWER, kind) * 2;
+		b->floor->bss->mutation.burst = 4;
+		four = mutated(b, hook, MUTATE_ANSWER, kind) * 5;
+		stamp.ns[i] = (four - one) / 3;
+		match.ns[i] = one - stamp.ns[i];
+		stamp.y[i] = stamp.ns[i] / floor;
+		match.y[i] = match.ns[i] / floor;
+	}
+	snprintf(row, sizeof(row), "%-4s data with a new TSval, stamped in the flow (-r 0), %s",
+		 hook.name, family);
+	print_row(row, &stamp, 2.5);
+	snprintf(row, sizeof(row), "%-4s ACK that matches: emitted and consumed (-r 0), %s",
+		 hook.name, family);
+	print_row(row, &match, 10);
+}
+
+/* Paired with the floor program's own, over the same random flows of IPv4. */
+static void measure_cold(struct bench *b, const char *name, unsigned int kind, double budget)
+{
+	struct frame f = make_frame(kind, 100, 1, 1);
+	int floor_fd = bpf_program__fd(b->floor->progs.floor_tc);
+	struct hook hook = tc_hook(b), floor_hook = { "tc", floor_fd, hook.empty_fd };
+	struct samples s;
+
+	b->floor->bss->mutation.flow_count = COLD_FLOWS;
+	for (int i = 0; i < 20; i++)
+		test_run_mutated(b->floor, MUTATE_FLOW, hook.subject_fd, &f, kind, REPEAT);
+	drain(b);
+	for (int i = 0; i < ROUNDS; i++) {
+		double floor = mutated(b, floor_hook, MUTATE_FLOW, 0);
+
+		s.ns[i] = mutated(b, hook, MUTATE_FLOW, kind);
+		s.y[i] = s.ns[i] / floor;
+	}
+	print_row(name, &s, budget);
+}
+
+static void news_rows(struct bench *b)
+{
+	measure_cold(b, "tc   data of a random one of 60,000 flows (paired), IPv4", 0, 1.1);
+	measure_cold(b, "tc   data of a random one of 60,000 flows (paired), IPv6", FRAME_IPV6, 0);
+	measure_answered(b, tc_hook(b), "IPv4", 0);
+	measure_answered(b, tc_hook(b), "IPv6", FRAME_IPV6);
+	measure_answered(b, tc_hook(b), "VLAN IPv4", FRAME_VLAN);
+	measure_answered(b, xdp_hook(b), "IPv4", 0);
+	measure_answered(b, xdp_hook(b), "IPv6", FRAME_IPV6);
+	/* nobody answers */
+	measure_mutated(b, tc_hook(b), "data with a new TSval, spilled to the 4 MiB table, IPv4",
+			MUTATE_TSVAL, 0, 0);
+}
+
+/* --- other configurations --------------------------------------------------------------- */
+
+static void open_as(struct bench *b, const struct pping_config *config)
+{
+	if (b->pping) {
+		events__free(b->events);
+		pping_kern__destroy(b->pping);
+	}
+	b->pping = open_pping(config);
+	if (events__open(&b->events, bpf_map__fd(b->pping->maps.events), 8 << 20))
+		exit(EXIT_FAILURE);
+}
+
+/* The default: nearly all new TSvals come too soon to be stamped. */
+static void sampled_rows(struct bench *b)
+{
+	struct pping_config config = bench_config();
+
+	config.rate_limit_ns = 100 * PPING_NS_PER_MS;
+	open_as(b, &config);
+	introduce(b->pping, 0, 3);
+	measure_mutated(b, tc_hook(b), "data with a new TSval, not sampled (-r 100), IPv4",
+			MUTATE_TSVAL, 0, 0);
+	introduce(b->pping, FRAME_IPV6, 3);
+	measure_mutated(b, tc_hook(b), "data with a new TSval, not sampled (-r 100), IPv6",
+			MUTATE_TSVAL, FRAME_IPV6, 0);
+}
+
+static void counted_rows(struct bench *b)
+{
+	struct pping_config config = bench_config();
+	struct frame f = make_frame(0, 100, 3, 3);
+
+	config.counters = 1;
+	open_as(b, &config);
+	introduce(b->pping, 0, 3);
+	measure_still(b, tc_hook(b), "TCP data, TSval already seen, IPv4 (--counters)", &f, 0);
+}
+
+/* --- all -------------------------------------------------------------------------------- */
+
+/* What the floor is made of, and an event: the distance to it is to be read beside these. */
+static void floor_rows(struct bench *b)
+{
+	const struct {
+		const char *name;
+		const struct bpf_program *program;
+	} rows[] = {
+		{ "control: parse", b->floor->progs.floor_parse },
+		{ "control: parse, look up in a hash map", b->floor->progs.floor_hash },
+		{ "control: parse, look up in an LRU map", b->floor->progs.floor_lru },
+		{ "control: the floor: parse, hash map, clock", b->floor->progs.floor_tc },
+	};
+	struct hook hook = tc_hook(b);
+	struct frame f = make_frame(0, 100, 1, 1);
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		hook.subject_fd = bpf_program__fd(rows[i].program);
+		measure_still(b, hook, rows[i].name, &f, 0);
+	}
+}
+
+static int on_ring(void *ctx, void *data, size_t size)
+{
+	(void)ctx, (void)data, (void)size;
+	return 0;
+}
+
+/* An event by itself, through the perf buffer that pping uses and through a ring buffer. */
+static void event_rows(struct bench *b)
+{
+	int perf_fd = bpf_program__fd(b->floor->progs.floor_emit);
+	int ring_fd = bpf_program__fd(b->floor->progs.floor_ringbuf);
+	int empty_fd = bpf_program__fd(b->floor->progs.empty_tc);
+	struct ring_buffer *ring =
+		ring_buffer__new(bpf_map__fd(b->floor->maps.floor_ring), on_ring, NULL, NULL);
+	struct frame f = make_frame(0, 100, 1, 1);
+	struct samples emitted, reserved;
+	int one = bpf_map__fd(b->floor->maps.floor_ring);
+	struct events *events;
+	__u32 cpu = 0;
+
+	if (!ring ||
+	    bpf_map_update_elem(bpf_map__fd(b->floor->maps.floor_rings), &cpu, &one, BPF_ANY) ||
+	    events__open(&events, bpf_map__fd(b->floor->maps.floor_events), 8 << 20))
+		exit(EXIT_FAILURE);
+	for (int i = 0; i < ROUNDS; i++) {
+		double floor = floor_ns(b), empty = test_run(empty_fd, &f, REPEAT);
+
+		emitted.ns[i] = test_run(perf_fd, &f, REPEAT) - empty;
+		reserved.ns[i] = test_run(ring_fd, &f, REPEAT) - empty;
+		emitted.y[i] = emitted.ns[i] / floor;
+		reserved.y[i] = reserved.ns[i] / floor;
+		events__drain(events, UINT64_MAX, on_event, NULL);
+		ring_buffer__consume(ring);
+	}
+	print_row("tc   control: clock and an event, perf buffer", &emitted, 0);
+	print_row("tc   control: clock and an event, ring buffer a CPU", &reserved, 0);
+	ring_buffer__free(ring);
+	events__free(events);
+}
+
+int main(void)
+{
+	struct pping_config config = bench_config();
+	struct bench b = { .floor = open_floor() };
+
+	pin_to(0);
+	fill_floor(b.floor, COLD_FLOWS);
+	open_as(&b, &config);
+	printf("packet (medians of %d runs of %d)%*s %8s %8s %8s\n", ROUNDS, REPEAT, 27, "", "ns",
+	       "Y", "budget");
 	still_rows(&b);
-	measure_cold(&b, "tc:  data of a random one of 60,000 flows (paired)", 1.1);
-	measure_answered(&b);
-	measure_spilled(&b);
-	if (b.json)
-		fclose(b.json);
+	news_rows(&b);
+	sampled_rows(&b);
+	counted_rows(&b);
+	floor_rows(&b);
+	event_rows(&b);
 	events__free(b.events);
 	pping_kern__destroy(b.pping);
 	floor_kern__destroy(b.floor);

@@ -7,6 +7,8 @@
 #   bench_read.sh [PACKETS]
 set -e
 cd "$(dirname "$0")/../.."
+# shellcheck source=tests/bench/lib.sh
+. tests/bench/lib.sh
 PPING=${PPING:-$PWD/pping}
 PYTHON=${PYTHON:-/usr/bin/python3}
 packets=${1:-2000000}
@@ -51,17 +53,21 @@ rate() {
     shift 2
     TIMEFORMAT='%U %S'
     spent=$({ time "$@" >"$TMP/out" 2>"$TMP/err"; } 2>&1) || true
-    echo "$spent" | awk -v name="$name" -v n="$n" \
-        '{ printf "%-36s %8.2f million packets per CPU second\n", name, n / ($1 + $2) / 1e6 }'
+    RATE=$(awk -v n="$n" '{ printf "%.3f", n / ($1 + $2) / 1e6 }' <<<"$spent")
+    printf '%-36s %8.2f million packets per CPU second\n' "$name" "$RATE"
 }
 
 make_capture "$packets" >"$TMP/big.pcap"
 make_capture $((packets / 20)) >"$TMP/small.pcap" # the others take longer
+rates=()
 for run in 1 2 3; do
     rate "pping --read, run $run" "$packets" "$PPING" --read "$TMP/big.pcap" -F jsonl
+    rates+=("$RATE")
 done
+result read "pping --read" "M packets/s" "$(median "${rates[@]}")" higher
 grep -E '^  (packets|RTTs)' "$TMP/err"
 rate "pping --read -r 0" "$packets" "$PPING" --read "$TMP/big.pcap" -r 0 -F jsonl
+result read "pping --read -r 0" "M packets/s" "$RATE" higher
 grep -E '^  (packets|RTTs)' "$TMP/err"
 rate "pping --read --counters" "$packets" "$PPING" --read "$TMP/big.pcap" -F jsonl --counters
 for file in small big; do

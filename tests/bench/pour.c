@@ -1,103 +1,110 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Pours RTTs into a running pping: pour PROG-ID RTTS-PER-SECOND SECONDS.
+ * Pours packets into a running pping: its tc program runs under
+ * BPF_PROG_TEST_RUN behind the mutator of floor_kern.c.
  *
- * Its tc program runs under BPF_PROG_TEST_RUN behind the mutator of floor_kern.c,
- * on data and the ACK that echoes it, a new TSval each: one RTT a pair. Prints how
- * many pairs went in and how many nanoseconds a packet took.
+ *   pour PROG-ID RTTS-PER-SECOND SECONDS   data and the ACK that echoes it, a new
+ *                                          TSval each: one RTT a pair
+ *   pour PROG-ID flows COUNT               so many flows, in both directions
+ *
+ * PROG-ID 0 is an empty program, the control. Prints how many pairs went in, how
+ * many nanoseconds a packet took, and Y (what the floor program costs).
  */
-#include <arpa/inet.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-#include <unistd.h>
+#include "tests/bench/bench.h"
 
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-
-#include "bench/floor.skel.h"
-
-#define MUTATE_ANSWER 2
 #define CHUNKS_PER_SEC 500
+#define FLOWS_A_CHUNK 256
 #define NS_PER_SEC 1000000000LL
 
-/* 100 bytes of TCP data with NOP NOP TS: 10.0.0.0:40000 to 10.1.0.1:443. */
-static void make_frame(uint8_t *f)
+/* Test runs of so many packets; the nanoseconds one of them took. */
+static uint64_t run_chunk(int fd, const struct frame *f, long packets)
 {
-	static const uint8_t head[] = { 2,  0,	  0, 0, 0,   1, 2, 0, 0,    0,	  0, 2,	  8,
-					0,  0x45, 0, 0, 152, 0, 0, 0, 0,    64,	  6, 0,	  0,
-					10, 0,	  0, 0, 10,  1, 0, 1, 0x9c, 0x40, 1, 0xbb };
-	static const uint8_t options[] = { 1, 1, 8, 10 };
+	__u8 out[FRAME_MAX + 256];
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = f->bytes, .data_size_in = f->len,
+		    .data_out = out, .data_size_out = sizeof(out), .repeat = packets);
+	int err = bpf_prog_test_run_opts(fd, &opts);
 
-	memcpy(f, head, sizeof(head));
-	f[46] = 0x80;
-	f[47] = 0x10;
-	memcpy(f + 54, options, sizeof(options));
+	if (err)
+		bench_die("test run", err);
+	return opts.duration;
 }
 
-static int64_t now_ns(void)
+static double measure_floor(struct floor_kern *floor)
 {
-	struct timespec ts;
+	struct frame f = make_frame(0, 100, 1, 1);
+	double y[9];
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec * NS_PER_SEC + ts.tv_nsec;
+	fill_floor(floor, 1);
+	for (int i = 0; i < 9; i++)
+		y[i] = test_run(bpf_program__fd(floor->progs.floor_tc), &f, 20000) -
+		       test_run(bpf_program__fd(floor->progs.empty_tc), &f, 20000);
+	return median(y, 9);
 }
 
-static int pour(int fd, long rate, long seconds)
+static void pour_rtts(struct floor_kern *floor, long rate, long seconds)
 {
-	uint8_t frame[14 + 152] = {}, out[512];
+	struct frame f = make_frame(0, 100, 0, 0);
 	long pairs = rate / CHUNKS_PER_SEC, chunks = seconds * CHUNKS_PER_SEC;
-	int64_t start = now_ns(), spent = 0;
+	int64_t start = clock_ns(CLOCK_MONOTONIC), spent = 0;
 
-	make_frame(frame);
-	for (long i = 0; i < chunks; i++) {
-		LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame,
-			    .data_size_in = sizeof(frame), .data_out = out,
-			    .data_size_out = sizeof(out), .repeat = pairs * 2);
-		int64_t wait = start + i * (NS_PER_SEC / CHUNKS_PER_SEC) - now_ns();
-		int err;
-
-		if (wait > 0)
-			usleep(wait / 1000);
-		err = bpf_prog_test_run_opts(fd, &opts);
-		if (err) {
-			fprintf(stderr, "pour: test run: %s\n", strerror(-err));
-			return 1;
-		}
-		spent += opts.duration;
-	}
-	printf("%ld pairs, %.0f a second, %.0f ns a packet\n", pairs * chunks,
-	       pairs * chunks / ((now_ns() - start) / 1e9), (double)spent / chunks);
-	return 0;
-}
-
-int main(int argc, char **argv)
-{
-	struct floor_kern *floor;
-	__u32 zero = 0;
-	int subject, status;
-
-	if (argc != 4 || atol(argv[2]) < CHUNKS_PER_SEC || atol(argv[3]) > 60) {
-		fprintf(stderr, "usage: pour PROG-ID RTTS-PER-SECOND SECONDS\n");
-		return 2;
-	}
-	subject = bpf_prog_get_fd_by_id(atoi(argv[1]));
-	floor = floor_kern__open_and_load();
-	if (subject < 0 || !floor) {
-		fprintf(stderr, "pour: no such program, or no BPF here\n");
-		return 1;
-	}
 	floor->bss->mutation.mode = MUTATE_ANSWER;
 	floor->bss->mutation.burst = 1;
 	/* another run on the same flow must go on with newer TSvals */
 	floor->bss->mutation.turn = (uint32_t)(time(NULL) << 22);
-	if (bpf_map_update_elem(bpf_map__fd(floor->maps.subject), &zero, &subject, BPF_ANY)) {
+	for (long i = 0; i < chunks; i++) {
+		int64_t wait = start + i * (NS_PER_SEC / CHUNKS_PER_SEC) -
+			       (int64_t)clock_ns(CLOCK_MONOTONIC);
+
+		if (wait > 0)
+			usleep(wait / 1000);
+		spent += run_chunk(bpf_program__fd(floor->progs.mutate), &f, pairs * 2);
+	}
+	printf("%ld pairs, %.0f a second, %.0f ns a packet, Y %.1f ns\n", pairs * chunks,
+	       pairs * chunks / ((clock_ns(CLOCK_MONOTONIC) - start) / 1e9), (double)spent / chunks,
+	       measure_floor(floor));
+}
+
+/* Slowly enough that the openings don't fill the rings. */
+static void pour_flows(struct floor_kern *floor, long flows)
+{
+	struct frame f = make_frame(0, 100, 1, 1);
+
+	floor->bss->mutation.mode = MUTATE_OPEN;
+	for (long done = 0; done < flows; done += FLOWS_A_CHUNK) {
+		long now = flows - done < FLOWS_A_CHUNK ? flows - done : FLOWS_A_CHUNK;
+
+		run_chunk(bpf_program__fd(floor->progs.mutate), &f, now * 2);
+		usleep(NS_PER_SEC / CHUNKS_PER_SEC / 1000);
+	}
+	printf("%ld flows\n", flows);
+}
+
+int main(int argc, char **argv)
+{
+	bool flows = argc == 4 && !strcmp(argv[2], "flows");
+	struct floor_kern *floor;
+	__u32 zero = 0;
+	int subject;
+
+	if (argc != 4 ||
+	    (flows ? atol(argv[3]) < 1 : atol(argv[2]) < CHUNKS_PER_SEC || atol(argv[3]) > 60)) {
+		fprintf(stderr, "usage: pour PROG-ID RTTS-PER-SECOND SECONDS\n"
+				"       pour PROG-ID flows COUNT\n");
+		return 2;
+	}
+	floor = open_floor();
+	subject = atoi(argv[1]) ? bpf_prog_get_fd_by_id(atoi(argv[1]))
+				: bpf_program__fd(floor->progs.empty_tc);
+	floor->bss->mutation.ip = frame_ip_offset(0);
+	if (subject < 0 ||
+	    bpf_map_update_elem(bpf_map__fd(floor->maps.subject), &zero, &subject, BPF_ANY)) {
 		fprintf(stderr, "pour: that is no tc program\n");
 		return 1;
 	}
-	status = pour(bpf_program__fd(floor->progs.mutate), atol(argv[2]), atol(argv[3]));
+	if (flows)
+		pour_flows(floor, atol(argv[3]));
+	else
+		pour_rtts(floor, atol(argv[2]), atol(argv[3]));
 	floor_kern__destroy(floor);
-	return status;
+	return 0;
 }

@@ -31,6 +31,7 @@
 #include <bpf/libbpf.h>
 #include "pping.skel.h"
 
+#include "src/aggregate.h"
 #include "tests/unit/test.h"
 #include "packets.h"
 
@@ -67,6 +68,8 @@ struct engine {
 	__u32 max_flows;
 	struct pping_shared *shared; /* as the programs see it */
 	struct pping_spill_bucket *spill;
+	struct aggregate_tables prefixes; /* with config.aggregate; its arrays are mapped */
+	int barrier_fd;
 	bool can_split; /* XDP_SPLIT works */
 	__u64 packets; /* run since the reset */
 	/* what came since events were last taken */
@@ -164,6 +167,99 @@ static inline void engine_take_sample(void *ctx, int cpu, void *bytes, __u32 siz
 	e->event_size[e->events++] = size;
 }
 
+/* --- prefixes --- */
+
+static inline size_t engine_packets_size(const struct engine *e)
+{
+	return e->prefixes.places * e->prefixes.shards * sizeof(*e->prefixes.packets);
+}
+
+static inline size_t engine_rtts_size(const struct engine *e)
+{
+	return e->prefixes.places * 2 * sizeof(*e->prefixes.rtts);
+}
+
+static inline void engine_unmap_prefixes(struct engine *e)
+{
+	if (e->prefixes.packets)
+		munmap(e->prefixes.packets, engine_packets_size(e));
+	if (e->prefixes.rtts)
+		munmap(e->prefixes.rtts, engine_rtts_size(e));
+	if (e->prefixes.rtts)
+		close(e->barrier_fd);
+}
+
+/* As src/kernel.c does it. */
+static inline int engine_turn(void *ctx, uint32_t half)
+{
+	struct engine *e = ctx;
+	int inner = bpf_map__fd(e->skel->maps.cleanup);
+	__u32 zero = 0;
+
+	__atomic_store_n(&e->shared->half, half, __ATOMIC_SEQ_CST);
+	return bpf_map_update_elem(e->barrier_fd, &zero, &inner, BPF_ANY);
+}
+
+static inline bool engine_forget(void *ctx, const struct pping_prefix_key *key, uint32_t place)
+{
+	struct engine *e = ctx;
+	int fd = bpf_map__fd(e->skel->maps.prefixes);
+	__u64 word;
+
+	return !bpf_map_lookup_elem(fd, key, &word) && (__u32)word == place &&
+	       !bpf_map_delete_elem(fd, key);
+}
+
+static inline void engine_release(void *ctx, uint32_t place)
+{
+	struct engine *e = ctx;
+
+	CHECK_INT(bpf_map_update_elem(bpf_map__fd(e->skel->maps.prefix_places), NULL, &place,
+				      BPF_ANY),
+		  0);
+}
+
+/*
+ * The sizes that src/kernel.c sets, for config.max_prefixes places; how many
+ * shards there are and who may write them is the test's choice.
+ */
+static inline void engine_size_prefixes(struct engine *e, struct pping_config *config)
+{
+	struct aggregate_tables *t = &e->prefixes;
+	__u32 own = config->max_prefixes - PPING_PREFIX_FIRST;
+
+	t->places = config->max_prefixes;
+	t->shards = config->prefix_shard_mask + 1;
+	t->ctx = e;
+	t->turn = engine_turn;
+	t->forget = engine_forget;
+	t->release = engine_release;
+	bpf_map__set_max_entries(e->skel->maps.prefixes, own);
+	bpf_map__set_max_entries(e->skel->maps.prefix_places, own);
+	bpf_map__set_max_entries(e->skel->maps.prefix_hints, config->prefix_hint_mask + 1);
+	bpf_map__set_max_entries(e->skel->maps.prefix_packets, t->places * t->shards);
+	bpf_map__set_max_entries(e->skel->maps.prefix_rtts, t->places * 2);
+}
+
+static inline void *engine_map_array(const struct bpf_map *map, size_t size)
+{
+	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+
+	return at == MAP_FAILED ? NULL : at;
+}
+
+static inline int engine_map_prefixes(struct engine *e)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .inner_map_fd = bpf_map__fd(e->skel->maps.cleanup));
+
+	e->prefixes.packets =
+		engine_map_array(e->skel->maps.prefix_packets, engine_packets_size(e));
+	e->prefixes.rtts = engine_map_array(e->skel->maps.prefix_rtts, engine_rtts_size(e));
+	e->barrier_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "barrier", sizeof(__u32),
+				       sizeof(__u32), 1, &opts);
+	return e->prefixes.packets && e->prefixes.rtts && e->barrier_fd >= 0 ? 0 : -errno;
+}
+
 static inline void engine__close(struct engine *e)
 {
 	if (!e)
@@ -172,6 +268,7 @@ static inline void engine__close(struct engine *e)
 	perf_buffer__free(e->buffer);
 	if (e->spill)
 		munmap(e->spill, PPING_SPILL_BUCKETS * sizeof(*e->spill));
+	engine_unmap_prefixes(e);
 	pping_kern__destroy(e->skel);
 	free(e);
 }
@@ -226,13 +323,18 @@ static inline int engine_load(struct engine *e)
 	config = (struct pping_config *)&e->skel->rodata->config;
 	*config = e->config;
 	config->test_clock = 1;
-	memcpy(config->nh_key, keys, sizeof(keys));
-	config->spill_seed[0] = 0x2545f4914f6cdd1dULL;
-	config->spill_seed[1] = 0x9fb21c651e98df25ULL;
-	config->spill_seed[2] = 0xd6e8feb86659fd93ULL;
+	/* a test may bring keys of its own */
+	if (!config->spill_seed[1]) {
+		memcpy(config->nh_key, keys, sizeof(keys));
+		config->spill_seed[0] = 0x2545f4914f6cdd1dULL;
+		config->spill_seed[1] = 0x9fb21c651e98df25ULL;
+		config->spill_seed[2] = 0xd6e8feb86659fd93ULL;
+	}
 	bpf_map__set_max_entries(e->skel->maps.flows, e->max_flows);
 	if (e->config.counters)
 		bpf_map__set_value_size(e->skel->maps.flows, sizeof(struct pping_flow));
+	if (e->config.aggregate)
+		engine_size_prefixes(e, config);
 	return pping_kern__load(e->skel);
 }
 
@@ -260,7 +362,7 @@ static inline int engine_connect(struct engine *e)
 		return -errno;
 	}
 	e->shared = &e->skel->data_shared->shared;
-	return 0;
+	return e->config.aggregate ? engine_map_prefixes(e) : 0;
 }
 
 /* --- time ------------------------------------------------------------------------------- */
@@ -296,6 +398,12 @@ static inline const char *counter_name(int counter)
 	static const char *const names[] = {
 #define COUNTER_NAME(name, label) #name,
 		PPING_VERDICTS(COUNTER_NAME) PPING_COUNTS(COUNTER_NAME)
+#undef COUNTER_NAME
+#define COUNTER_NAME(name, label) "packets " #name, "bytes " #name,
+			PPING_TRAFFIC(COUNTER_NAME)
+#undef COUNTER_NAME
+#define COUNTER_NAME(name, label) "ECN " #name,
+				PPING_ECN(COUNTER_NAME)
 #undef COUNTER_NAME
 	};
 	return counter >= 0 && counter < PPING_COUNTERS ? names[counter] : "none";
@@ -350,7 +458,7 @@ static inline int engine_program(const struct engine *e, enum hook hook)
 static inline int engine_test_run(const struct engine *e, enum hook hook, const struct frame *f,
 				  int repeat, __u8 *out, __u32 *retval)
 {
-	struct __sk_buff skb = { .gso_segs = f->gso_segs, .gso_size = f->gso_segs ? 1000 : 0 };
+	struct __sk_buff skb = { .gso_segs = f->gso_segs, .gso_size = f->gso_size };
 	struct xdp_md xdp = { .data_end = hook == XDP_SPLIT && f->len > 14 ? 14 : f->len };
 	bool tc = hook == TC_EGRESS || hook == TC_INGRESS;
 	struct bpf_test_run_opts opts;
@@ -363,7 +471,7 @@ static inline int engine_test_run(const struct engine *e, enum hook hook, const 
 	opts.data_out = out;
 	opts.data_size_out = out ? FRAME_MAX : 0;
 	opts.repeat = repeat;
-	if (tc && f->gso_segs) {
+	if (tc && f->gso_size) {
 		opts.ctx_in = &skb;
 		opts.ctx_size_in = sizeof(skb);
 	} else if (hook == XDP_SPLIT) {
@@ -483,12 +591,31 @@ static inline void engine_clear_counters(struct engine *e)
 static inline void engine_clear_pressure(struct engine *e)
 {
 	struct pping_pressure *none = calloc(libbpf_num_possible_cpus(), sizeof(*none));
-	__u32 key = 0, tag = 0;
+	struct pping_door empty = {};
+	__u32 key = 0;
 
 	bpf_map_update_elem(bpf_map__fd(e->skel->maps.pressure), &key, none, BPF_ANY);
-	for (key = 0; key < PPING_DOOR_SLOTS; key++)
-		bpf_map_update_elem(bpf_map__fd(e->skel->maps.door), &key, &tag, BPF_ANY);
+	for (key = 0; key < PPING_DOOR_BUCKETS; key++)
+		bpf_map_update_elem(bpf_map__fd(e->skel->maps.door), &key, &empty, BPF_ANY);
 	free(none);
+}
+
+/* Nobody has a place. */
+static inline void engine_clear_prefixes(struct engine *e)
+{
+	int places = bpf_map__fd(e->skel->maps.prefix_places);
+	__u32 place, zero = 0;
+
+	e->shared->half = 0;
+	engine_clear_map(e->skel->maps.prefixes);
+	for (__u32 i = 0; i <= e->config.prefix_hint_mask; i++)
+		bpf_map_update_elem(bpf_map__fd(e->skel->maps.prefix_hints), &i, &zero, BPF_ANY);
+	while (!bpf_map_lookup_and_delete_elem(places, NULL, &place))
+		;
+	for (place = PPING_PREFIX_FIRST; place < e->prefixes.places; place++)
+		engine_release(e, place);
+	memset(e->prefixes.packets, 0, engine_packets_size(e));
+	memset(e->prefixes.rtts, 0, engine_rtts_size(e));
 }
 
 /* Nothing seen yet, and the test's time begins. */
@@ -507,6 +634,8 @@ static inline void engine__reset(struct engine *e)
 	e->shared->pressed = 0;
 	if (e->config.pressure_limit)
 		engine_clear_pressure(e);
+	if (e->config.aggregate)
+		engine_clear_prefixes(e);
 }
 
 /*

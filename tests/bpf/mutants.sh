@@ -37,14 +37,16 @@ run_cases() {
 
 # The test programs, and which of their cases pass on the engine as it is.
 prepare() {
-    local program
+    local program more
     mkdir "$work/base" && cp -r "${sources[@]}" "$work/base" || exit 1
     if ! build_object "$work/base" || ! build_object "$work/base" pping.skel.h; then
         cat "$work/base/make"
         exit 1
     fi
-    for program in parse match flow clean race; do
-        ${CC:-cc} -O1 -D_GNU_SOURCE -I. -I"$work/base/out" "tests/bpf/test_$program.c" \
+    for program in parse match flow clean race flood aggregate; do
+        more=()
+        [ "$program" != aggregate ] || more=(src/aggregate.c)
+        ${CC:-cc} -O1 -D_GNU_SOURCE -I. -I"$work/base/out" "tests/bpf/test_$program.c" "${more[@]}" \
             -o "$work/$program" -lbpf -lelf -lz -lpthread || exit 1
         run_cases base "$program" .
         sed -n 's/^ok //p' "$work/base/output" >"$work/$program.passes"
@@ -145,11 +147,9 @@ mutant mid_stream_does_not_wait match 'mid_stream' \
 mutant handshake_does_not_show match 'handshake' \
     $match '/^static __noinline int match_stamp/,/^}/s/dir &= 1;/dir \&= 1; if (p->flags \& PACKET_SYN) return 0;/'
 mutant older_tsvals_are_stamped match 'tsval' \
-    $match 's/!flow_id_newer(f->protocol, id, shown))/0)/'
+    $match 's/!flow_id_newer(id, shown))/0)/'
 mutant serial_arithmetic_by_greater match 'wraps' \
     $flow 's/return (__s32)(id - than) > 0;/return id > than;/'
-mutant echo_arithmetic_by_greater match 'wraps' \
-    $flow 's/return (__s16)(id - than) > 0;.*/return id > than;/'
 mutant syn_is_stamped match 'syn' $match 's/(config.include_syn && p->flags & PACKET_SYN)/p->flags \& PACKET_SYN/'
 mutant syn_is_not_stamped match 'syn' $match 's/(config.include_syn && p->flags & PACKET_SYN)/(config.counters \&\& p->flags \& PACKET_SYN)/'
 mutant local_asks_for_the_source match 'local|host' $match 's/&f->dir\[!dir\].addr))/\&f->dir[dir].addr))/'
@@ -166,7 +166,7 @@ mutant fault_5_two_rtts_spilled match 'fault_5' \
     $match 's/__sync_lock_test_and_set(&entry->tag, 0);/__sync_lock_test_and_set(\&entry->tag, place.tag);/'
 mutant tsecr_without_ack match 'tsecr' $packet 's/if (p->flags & PACKET_ACK)/if (1)/'
 mutant tsecr_never_shown match 'tsecr' \
-    $match 's/if (!shown || (tcp && flow_id_newer(f->protocol, p->echo, shown)))/if (!shown)/'
+    $match 's/if (!shown || (tcp && flow_id_newer(p->echo, shown)))/if (!shown)/'
 mutant stored_times_wrap_around match 'no_rtt' $match 's/^\t\tmatch_sweep(h, f, gap);/\t\t;/'
 mutant old_slots_seem_young match 'no_rtt' $match 's/ || age < young))/))/'
 mutant echo_sequence_finds_the_lost_one match 'echo|request' \
@@ -175,8 +175,8 @@ mutant echo_sequence_finds_the_lost_one match 'echo|request' \
 mutant duplicated_request_is_stamped match 'request' \
     $match 's/if (f->protocol != IPPROTO_TCP && match_is_ambiguous(h, f, key, dir, id, now))/if (0)/'
 mutant acks_in_order_only match 'out_of_order' \
-    $match '/^static __noinline int match_answer/,/^}/s/rtt = match_take/if (answered \&\& flow_id_newer(f->protocol, answered, p->echo)) return 0; rtt = match_take/'
-mutant any_rtt_is_one match 'rtt_of' $match 's/if (rtt && rtt <= PPING_MAX_RTT_NS)/if (rtt)/'
+    $match '/^static __noinline int match_answer/,/^}/s/rtt = match_take/if (answered \&\& flow_id_newer(answered, p->echo)) return 0; rtt = match_take/'
+mutant any_rtt_is_one match 'rtt_of' $match 's/if (!rtt || rtt > PPING_MAX_RTT_NS)/if (!rtt)/'
 mutant rtts_in_units match 'exact' $match 's/ + (now & ((1 << PPING_TIME_SHIFT) - 1));/;/'
 mutant largest_instead_of_least match 'minimum' $match 's/if (rtt < min)/if (rtt > min)/'
 mutant smoothed_by_a_quarter match 'smoothed' $match 's|smoothed - smoothed / 8 + rtt / 8|smoothed - smoothed / 4 + rtt / 4|'
@@ -260,6 +260,17 @@ mutant deleted_though_not_announced clean 'pieces|size' \
     $kern 's/return 0; \/\* no room: .*/;/'
 mutant no_sign_of_life clean 'pieces' $kern 's/% PPING_CLEANUP_PIECE == 0/== ~0ULL/'
 
+# --- floods
+mutant door_of_one_way flood 'flood_between' $flow 's/i < PPING_DOOR_WAYS; i++/i < 1; i++/' \
+    $flow 's/ % PPING_DOOR_WAYS;/ % 1;/'
+mutant door_overwrites_at_random flood 'flood_between' \
+    $flow 's/__sync_fetch_and_add(&door->next, 1) % PPING_DOOR_WAYS/(hash >> 20) % PPING_DOOR_WAYS/'
+mutant waiting_flows_count_again flood 'no_flood' $flow 's/if (admission != FLOW_KNOWN)$/if (1)/'
+mutant hash_without_seeds flood 'crafted' \
+    $flow '/^static __always_inline __u64 flow_hash/,/^}/{s/config.spill_seed\[0\]/0x2545f4914f6cdd1dULL/;s/config.spill_seed\[1\]/0x9fb21c651e98df25ULL/;s/config.spill_seed\[2\]/0xd6e8feb86659fd93ULL/}'
+mutant ipv6_hash_without_key flood 'crafted' $flow 's/word\[i\] + key\[i\]/word[i]/' \
+    $flow 's/word\[i + 1\] + key\[i + 1\]/word[i + 1]/'
+
 # --- two CPUs
 mutant fault_5_race_for_an_answer race 'fault_5' \
     $match 's/if (__sync_val_compare_and_swap(&f->answered\[dir\], answered, mine) == mine)/f->answered[dir] = mine; if (0)/' \
@@ -275,6 +286,28 @@ mutant fault_6_existing_flow_is_a_failure race 'fault_6' \
     $kern 's/if (!bpf_map_update_elem(&flows, key, init, BPF_NOEXIST))/if (bpf_map_update_elem(\&flows, key, init, BPF_NOEXIST)) return NULL; else/'
 mutant race_for_the_counters race 'counters' \
     $match 's/__sync_fetch_and_add(&count->packets, p->segments);/count->packets += p->segments;/'
+
+# --- aggregation
+aggregate=engine/aggregate.h
+mutant aggregate_hint_read_twice aggregate 'nothing_lost' \
+    $kern '/owns_prefix(\*at, key)/{n;s/place/*hint/}'
+mutant aggregate_hint_believed aggregate 'nothing_lost|full' \
+    $kern 's/if (likely(\*at && owns_prefix(\*at, key)))/if (likely(*at))/'
+mutant aggregate_places_leak aggregate 'created' $kern 's/	bpf_map_push_elem(&prefix_places.*//'
+mutant aggregate_full_table_has_a_place aggregate 'full' \
+    $kern '/PPING_COUNT_PREFIXES_FULL/{n;s/OTHER/FIRST/}'
+mutant aggregate_race_for_a_bin aggregate 'nothing_lost' \
+    $aggregate 's/__sync_fetch_and_add(&rtts->bin\[bin\], 1);/rtts->bin[bin]++;/'
+mutant aggregate_race_for_the_packets aggregate 'nothing_lost' \
+    $aggregate 's/if (config.prefix_private) {/if (1) {/'
+mutant aggregate_never_reversed aggregate 'belong' \
+    $aggregate 's/config.aggregate_reverse ? p->prefix\[1\] : p->prefix\[0\]/p->prefix[0]/'
+mutant aggregate_tcp_unread_without_T aggregate 'by_kind' \
+    $packet 's/return config.track_tcp || config.aggregate;/return config.track_tcp;/'
+mutant aggregate_ecn_of_ipv6 aggregate 'by_kind' \
+    $packet 's/ip->class_flow\[0\] >> 4;/ip->class_flow[0] >> 2;/'
+mutant aggregate_ipv6_fragments aggregate 'by_kind' $packet 's/\*next = ext.next; .*//'
+mutant aggregate_segments_uncounted aggregate 'by_kind' $kern 's/if (!segments && size .*/if (0)/'
 
 wait
 sort "$work/verdicts"

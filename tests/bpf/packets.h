@@ -103,7 +103,9 @@ struct packet_spec {
 	enum link_shape link;
 	__u16 pad; /* bytes of Ethernet padding behind the IP packet */
 	__u16 snap; /* the frame is cut to this many bytes; 0: whole */
-	__u16 gso_segs; /* of the skb; 0: no super-packet */
+	__u16 gso_segs; /* of the skb; 0: no super-packet, or gso_size is set */
+	__u16 gso_size; /* of the skb; 0: 1000 if there are gso_segs */
+	__u8 tos; /* traffic class */
 	/* IP */
 	__u8 ip; /* 4 or 6 (0: what the run asks for) */
 	__u8 version; /* in the header; 0: ip */
@@ -205,6 +207,7 @@ struct frame {
 	__u32 l4_len; /* its length with options */
 	__u32 ip_len; /* from the IP header to the payload's last byte */
 	__u32 gso_segs;
+	__u32 gso_size;
 	bool l3; /* begins with the IP header */
 };
 
@@ -297,7 +300,7 @@ static inline void put_ipv4(struct frame *f, const struct packet_spec *s)
 	__u8 ihl = 5 + s->ip_options;
 
 	put8(f, (s->version ? s->version : 4) << 4 | (s->ihl ? s->ihl - 1 : ihl));
-	put8(f, 0);
+	put8(f, s->tos);
 	put16(f, 0); /* length: frame_finish() */
 	put16(f, 0x4321);
 	put16(f, s->fragment | (s->more ? 0x2000 : 0) | (s->dont_fragment ? 0x4000 : 0));
@@ -330,8 +333,9 @@ static inline void put_ipv6(struct frame *f, const struct packet_spec *s)
 {
 	union pping_addr from = host_address(s->from, 6), to = host_address(s->to, 6);
 
-	put8(f, (s->version ? s->version : 6) << 4);
-	put_fill(f, 0, 3);
+	put8(f, (s->version ? s->version : 6) << 4 | s->tos >> 4);
+	put8(f, s->tos << 4);
+	put16(f, 0);
 	put16(f, 0); /* length: frame_finish() */
 	put8(f, s->exts ? s->ext[0] : spec_protocol(s));
 	put8(f, 64);
@@ -458,6 +462,7 @@ static inline void frame_build(struct frame *f, const struct packet_spec *s)
 {
 	f->len = 0;
 	f->gso_segs = s->gso_segs;
+	f->gso_size = s->gso_size ? s->gso_size : s->gso_segs ? 1000 : 0;
 	put_link(f, s);
 	f->ip = f->len;
 	if (s->l4 == ARP)

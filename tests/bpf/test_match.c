@@ -341,6 +341,8 @@ static const struct scenario late[] = {
 	LATE("no_rtt_of_100_seconds", SECONDS(100)),
 	LATE("no_rtt_of_140_seconds", SECONDS(140)),
 	LATE("no_rtt_of_250_seconds", SECONDS(250)),
+	/* with --cleanup-interval 0: a slot's time has wrapped around */
+	LATE("no_rtt_of_1110_seconds", SECONDS(1110)),
 
 	/* the fifth finds the flow's slots full: in the spill table it is no different */
 	{ "rtt_of_59_seconds_spilled", .stamped = 5, .flows = 1,

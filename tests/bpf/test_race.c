@@ -390,6 +390,87 @@ static void flow_counters_stay_exact(void)
 	race_end(thread);
 }
 
+/* --- several threads, each as fast as it can ---------------------------------------------------- */
+
+#define THREADS 4
+#define ANSWERS 5000
+
+static atomic_uint next_id;
+
+/* Data with an identifier of its own, and twice the answer to it: the other threads' come in between. */
+static void *converse(void *arg)
+{
+	int failed = 0;
+
+	pin_to_cpu((int)(long)arg % CPUS);
+	for (int i = 0; i < ANSWERS; i++) {
+		__u32 id = 1001 + next_id++, retval;
+		struct packet_spec d = data(CLIENT, SERVER, id, 5000);
+		struct packet_spec a = ack(SERVER, CLIENT, 5000, id);
+		struct frame f;
+
+		frame_build(&f, &d);
+		failed += !!engine_test_run(race.e, TC_EGRESS, &f, 1, NULL, &retval);
+		__atomic_add_fetch(&race.e->shared->test_now, 1000, __ATOMIC_SEQ_CST);
+		frame_build(&f, &a);
+		failed += !!engine_test_run(race.e, TC_INGRESS, &f, 2, NULL, &retval);
+	}
+	return (void *)(long)failed;
+}
+
+static __u64 bytes_of(struct packet_spec s)
+{
+	struct frame f;
+
+	frame_build(&f, &s);
+	return f.ip_len;
+}
+
+/* Not more than one RTT an answer, and each of the counts exact: packets, bytes, events. */
+static void several_threads_on_one_flow(void)
+{
+	static const struct pping_config counted = { EVERYTHING, .counters = 1 };
+	const __u64 all = THREADS * ANSWERS;
+	pthread_t thread[THREADS], second;
+	struct pping_flow flow;
+	struct pping_counters c;
+	__u64 lost = 0;
+	void *failed;
+
+	if (!race_begin(&counted, 1, &second))
+		return;
+	meet();
+	next_id = 0;
+	engine__set_time(race.e, MS(1));
+	for (long i = 0; i < THREADS; i++)
+		CHECK_INT(pthread_create(&thread[i], NULL, converse, (void *)i), 0);
+	for (int i = 0; i < THREADS; i++) {
+		pthread_join(thread[i], &failed);
+		CHECK_INT((long)failed, 0);
+	}
+	race.e->packets += 3 * all;
+	race_end(second);
+	c = engine__counters(race.e);
+	for (int i = PPING_LOST_FIRST; i <= PPING_LOST_LAST; i++)
+		lost += c.n[i];
+	printf("# %llu identifiers, %llu stamped, %llu RTTs, %llu events, %llu lost\n",
+	       (unsigned long long)all, (unsigned long long)c.n[PPING_COUNT_STAMPED],
+	       (unsigned long long)c.n[PPING_COUNT_RTTS],
+	       (unsigned long long)c.n[PPING_COUNT_EVENTS_EMITTED], (unsigned long long)lost);
+	CHECK(c.n[PPING_COUNT_STAMPED] <= all && c.n[PPING_COUNT_RTTS] > all / 2);
+	CHECK(c.n[PPING_COUNT_RTTS] <= c.n[PPING_COUNT_STAMPED]);
+	take_events();
+	CHECK_INT(race.e->events, c.n[PPING_COUNT_EVENTS_EMITTED]);
+	CHECK_INT(c.n[PPING_COUNT_EVENTS_EMITTED] + lost,
+		  c.n[PPING_COUNT_RTTS] + c.n[PPING_COUNT_FLOWS_OPENED]);
+	CHECK_INT(engine__flows(race.e, &flow), 1);
+	/* with the two packets of meet() */
+	CHECK_INT(flow.count[0].packets + flow.count[1].packets, 3 * all + 2);
+	CHECK_INT(flow.count[0].bytes + flow.count[1].bytes,
+		  all * bytes_of((struct packet_spec)data(CLIENT, SERVER, 1, 1)) +
+			  (2 * all + 2) * bytes_of((struct packet_spec)ack(CLIENT, SERVER, 1, 1)));
+}
+
 /* --- cleaning at the same time ----------------------------------------------------------------- */
 
 static void *clean_second(void *arg)
@@ -450,6 +531,7 @@ int main(void)
 	CASE(flows_open_and_close_once);
 	CASE(a_reused_tuple_closes_once);
 	CASE(flow_counters_stay_exact);
+	CASE(several_threads_on_one_flow);
 	CASE(cleaning_while_packets_pass);
 	return TEST_EXIT();
 }

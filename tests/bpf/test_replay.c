@@ -27,6 +27,16 @@
 
 /* --- two hosts ----------------------------------------------------------------------- */
 
+#define MAX_ROWS 4200
+/* How long a prefix may be idle, in ns, and seconds between two reports. */
+#define ROW_TIMEOUT SECONDS(20)
+#define REPORT_SECONDS 7
+
+struct row {
+	struct aggregate_row row; /* without its bins */
+	uint64_t bin[PPING_HIST_BINS];
+};
+
 struct hosts {
 	struct engine *kernel;
 	struct engine_host *user;
@@ -35,6 +45,10 @@ struct hosts {
 	uint64_t begin; /* time of the first frame; 0: there was none */
 	uint64_t seconds; /* gone by since then, as the kernel's side was told */
 	uint64_t compared, frames, not_run;
+	struct aggregate *aggregate[2]; /* of kernel and user; NULL without config.aggregate */
+	struct row row[2][MAX_ROWS]; /* of the last reports */
+	int rows[2], side; /* side: whose report is being made */
+	uint64_t reported; /* rows */
 	bool failed;
 };
 
@@ -45,6 +59,15 @@ static int take_user_event(void *ctx, const struct pping_event *event)
 	if (h->events < MAX_EVENTS)
 		h->event[h->events++] = *event;
 	return 0;
+}
+
+static void open_reports(struct aggregate **aggregate, const struct aggregate_tables *tables)
+{
+	struct aggregate_settings set = {
+		.bits4 = 32, .bits6 = 64, .timeout_ns = ROW_TIMEOUT, .tables = *tables
+	};
+
+	CHECK_INT(aggregate__new(aggregate, &set), 0);
 }
 
 static bool hosts_open(struct hosts *h, const struct pping_config *config, uint32_t max_flows)
@@ -58,7 +81,16 @@ static bool hosts_open(struct hosts *h, const struct pping_config *config, uint3
 	if (!h->kernel)
 		return false;
 	CHECK_INT(engine_host__new(&h->user, &set), 0);
-	return h->user != NULL;
+	if (!h->user)
+		return false;
+	if (config->aggregate) {
+		struct aggregate_tables tables;
+
+		engine_host__prefixes(h->user, &tables);
+		open_reports(&h->aggregate[0], &h->kernel->prefixes);
+		open_reports(&h->aggregate[1], &tables);
+	}
+	return true;
 }
 
 /* --- comparing ------------------------------------------------------------------------ */
@@ -133,6 +165,39 @@ static void compare_counters(struct hosts *h)
 	}
 }
 
+static int take_row(void *ctx, const struct aggregate_row *row)
+{
+	struct hosts *h = ctx;
+	struct row *to = &h->row[h->side][h->rows[h->side]++];
+
+	to->row = *row;
+	to->row.bin = NULL;
+	memcpy(to->bin, row->bin, sizeof(to->bin));
+	return h->rows[h->side] == MAX_ROWS ? -ENOSPC : 0;
+}
+
+/* Both report at the same time, and say the same. */
+static void compare_reports(struct hosts *h)
+{
+	if (!h->aggregate[0])
+		return;
+	h->rows[0] = h->rows[1] = 0;
+	for (h->side = 0; h->side < 2; h->side++)
+		CHECK_INT(aggregate__report(h->aggregate[h->side],
+					    SECONDS(1) + h->seconds * PPING_NS_PER_SEC, take_row,
+					    h),
+			  0);
+	if (h->rows[0] != h->rows[1]) {
+		printf("# after frame %llu: kernel has %d rows, user %d\n",
+		       (unsigned long long)h->frames, h->rows[0], h->rows[1]);
+		h->failed = true;
+	} else if (memcmp(h->row[0], h->row[1], h->rows[0] * sizeof(struct row))) {
+		printf("# after frame %llu the reports differ\n", (unsigned long long)h->frames);
+		h->failed = true;
+	}
+	h->reported += h->rows[0];
+}
+
 static void set_kernel_time(struct hosts *h, uint64_t ns)
 {
 	engine__set_time(h->kernel, ns);
@@ -146,6 +211,8 @@ static void clean_kernel(struct hosts *h, uint64_t time)
 {
 	uint64_t second = (time - h->begin) / PPING_NS_PER_SEC;
 
+	if (h->seconds / REPORT_SECONDS < second / REPORT_SECONDS)
+		compare_reports(h);
 	while (h->seconds < second) {
 		/* nothing to expire: a gap of weeks takes no time */
 		if (second - h->seconds > 1 && !engine__flows(h->kernel, NULL))
@@ -210,13 +277,17 @@ static void hosts_close(struct hosts *h, const char *what)
 	while (h->not_run--)
 		CHECK_INT(engine__inject(h->kernel, TC_INGRESS, &arp), 0);
 	compare_counters(h);
+	compare_reports(h);
+	aggregate__free(h->aggregate[0]);
+	aggregate__free(h->aggregate[1]);
 	engine_host__flows(h->user, &present, &replied);
 	CHECK_INT(present, engine__flows(h->kernel, NULL));
 	if (h->failed)
 		printf("# that was %s\n", what);
 	CHECK(!h->failed);
-	printf("# %s: %llu frames, %llu events, %llu RTTs\n", what, (unsigned long long)h->frames,
-	       (unsigned long long)h->compared, (unsigned long long)rtts);
+	printf("# %s: %llu frames, %llu events, %llu RTTs, %llu rows of prefixes\n", what,
+	       (unsigned long long)h->frames, (unsigned long long)h->compared,
+	       (unsigned long long)rtts, (unsigned long long)h->reported);
 	engine_host__free(h->user);
 }
 
@@ -231,6 +302,34 @@ static const struct pping_config configs[] = {
 	  .rtt_rate = 3 << 15,
 	  .use_srtt = 1,
 	  .include_syn = 1 },
+	{ .track_tcp = 1,
+	  .track_icmp = 1,
+	  .include_local = 1,
+	  .aggregate = 1,
+	  .no_rtt_events = 1,
+	  .no_flow_events = 1,
+	  .max_prefixes = 4096,
+	  .prefix_mask4 = ~0U,
+	  .prefix_mask6 = { ~0U, ~0U },
+	  .prefix_hint_mask = 63 },
+	/* few places, and TCP not asked for */
+	{ .track_icmp = 1,
+	  .include_local = 1,
+	  .aggregate = 1,
+	  .aggregate_reverse = 1,
+	  .max_prefixes = 3,
+	  .prefix_mask4 = ~0U,
+	  .prefix_mask6 = { ~0U, 0 } },
+	{ .track_tcp = 1,
+	  .track_icmp = 1,
+	  .include_local = 1,
+	  .include_syn = 1,
+	  .rate_limit_ns = MS(100),
+	  .rtt_rate = 3 << 15,
+	  .aggregate = 1,
+	  .aggregate_reverse = 1,
+	  .max_prefixes = 64,
+	  .prefix_hint_mask = 3 },
 	{ .track_tcp = 1, .track_icmp = 1, .include_local = 1, .pressure_limit = 1 },
 };
 
@@ -243,9 +342,11 @@ static void replay_file(const char *path, const char *name, const struct pping_c
 	struct pping_config config = *usual;
 	struct engine_frame f;
 	struct capture *capture;
-	struct hosts h = {};
+	static struct hosts h;
 	uint64_t last = 0;
 	int more;
+
+	memset(&h, 0, sizeof(h));
 
 	if (capture__open(&capture, &set)) {
 		CHECK(!"the capture opens");
@@ -295,7 +396,7 @@ static void replays_shared_captures(void)
 static void replay_rows(const struct capture_spec *c, const struct pping_config *usual)
 {
 	struct pping_config config = *usual;
-	struct hosts h;
+	static struct hosts h;
 
 	config.l3_device = c->link == LINK_RAW;
 	if (!hosts_open(&h, &config, ENGINE_FLOWS))
@@ -373,7 +474,7 @@ static struct packet_spec random_packet(uint64_t at)
 static void replay_random(const struct pping_config *usual, uint64_t seed, int packets)
 {
 	uint64_t at = SECONDS(1700000000ULL);
-	struct hosts h;
+	static struct hosts h;
 	char name[64];
 
 	random_state = seed * 0x9e3779b97f4a7c15ULL;
@@ -403,7 +504,7 @@ static void replays_random_traffic(void)
 {
 	if (!bpf_ready())
 		return;
-	for (int seed = 1; seed <= 12; seed++)
+	for (int seed = 1; seed <= 14; seed++)
 		replay_random(&configs[seed % ARRAY_SIZE(configs)], seed, 6000);
 }
 
@@ -430,7 +531,7 @@ static void flood_both(struct engine_host *user, struct engine *kernel, struct p
 static void survives_a_flood_alike(void)
 {
 	struct packet_spec s;
-	struct hosts h;
+	static struct hosts h;
 	uint64_t rtts[2];
 
 	if (!bpf_ready() || !hosts_open(&h, &configs[0], ENGINE_FLOWS))

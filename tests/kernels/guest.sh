@@ -171,6 +171,32 @@ measure() {
     ours_left 0
 }
 
+# aggregates ARG...: each RTT is in one report, and an event.
+aggregates() {
+    local rtts rows
+    measure 9 -i c0 -a 1 --events "$@"
+    rtts=$(grep -c '"rtt":' "$RUN/pping")
+    rows=$(grep '"ip_prefix":' "$RUN/pping" | sed 's/.*"count_rtt":\([0-9]*\).*/\1/' |
+        awk '{ sum += $1 } END { print sum }')
+    echo "$rtts RTTs, $rows in reports"
+    [ "$rtts" = "$rows" ] || fail "not the same number"
+    [ "$(grep -c '"ecn":' "$RUN/pping")" -ge 2 ] || fail "not two reports"
+    grep '"ip_prefix":"10.9.9.0/24"' "$RUN/pping" | grep -q '"tcp_ts":{"packets":[1-9]' ||
+        fail "no TCP in 10.9.9.0/24"
+}
+
+# The verifier takes each combination that removes other branches.
+aggregates_load() {
+    local options
+    for options in "-C" "-T" "-TC -I xdp" "-C --events -I xdp" "-TC --events --counters -s -l -R 0.5" \
+        "-TC --max-prefixes 1 --aggregate-reverse"; do
+        # shellcheck disable=SC2086 # several words
+        start pping -i c0 -a 1 $options
+        kill -INT "$LAST"
+        wait "$LAST" || fail "$options: status $?" "$(cat "$RUN/pping.err")"
+    done
+}
+
 # --- checks: attaching -------------------------------------------------------
 
 has_tcx() {
@@ -524,6 +550,9 @@ all_checks() {
 tc tc_measures
 tc_by_clsact tc_clsact_measures
 all_options sampled_with_all_options
+aggregates aggregates
+aggregates_xdp aggregates -I xdp
+aggregates_load aggregates_load
 xdp_native xdp_measures native
 xdp_generic xdp_measures generic
 xdp_unspecified xdp_measures unspecified

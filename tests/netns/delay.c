@@ -8,10 +8,14 @@
  *
  *	delay [options] NETNS:DEVICE NETNS:DEVICE
  *
+ * Packets to or from an address of --path take that path's delay, in a FIFO of
+ * its own: several paths of different lengths at once.
+ *
  * Prints "ready" once both devices exist; they vanish with the process. Runs
  * until SIGTERM or SIGINT, the death of its parent, or --seconds, then reports
  * per direction what it carried and how much later than due packets left.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -42,6 +46,8 @@
 /* Reads of one device in a row, before what is due gets its turn. */
 #define BATCH 64
 #define LATE_BINS 24
+/* The usual path, and those of some addresses. */
+#define PATHS 4
 
 /* A byte ring of {due, length, packet} records; a record never wraps. */
 struct ring {
@@ -63,7 +69,7 @@ struct direction {
 	int in;
 	int out;
 	uint64_t delay; /* ns */
-	struct ring line;
+	struct ring line[PATHS];
 	struct ring late; /* packets picked for reordering, held longer */
 	uint64_t packets;
 	uint64_t bytes;
@@ -77,6 +83,8 @@ struct direction {
 
 struct settings {
 	uint64_t delay[2]; /* ns, first to second device and back */
+	uint32_t path_addr[PATHS]; /* from 1 on: IPv4, network byte order; 0: none */
+	uint64_t path_delay[PATHS]; /* ns each way */
 	uint64_t reorder_extra; /* ns */
 	uint64_t limit; /* ns of run time */
 	uint32_t loss; /* one in so many, 0: none */
@@ -189,19 +197,23 @@ static void note_lateness(struct direction *dir, uint64_t late)
 		dir->latest = late;
 }
 
-static uint64_t direction_due(struct direction *dir)
+/* The ring whose first packet is due first. */
+static struct ring *direction_next(struct direction *dir)
 {
-	uint64_t line = ring_due(&dir->line), late = ring_due(&dir->late);
+	struct ring *next = &dir->late;
 
-	return line < late ? line : late;
+	for (int i = 0; i < PATHS; i++)
+		if (ring_due(&dir->line[i]) <= ring_due(next))
+			next = &dir->line[i];
+	return next;
 }
 
 /* Send what is due; returns when the next one is, or NEVER. */
 static uint64_t direction_send(struct direction *dir)
 {
 	for (;;) {
-		uint64_t due = direction_due(dir), now;
-		struct ring *ring = &dir->line;
+		struct ring *ring = direction_next(dir);
+		uint64_t due = ring_due(ring), now;
 		struct record *rec;
 
 		if (due == NEVER)
@@ -209,8 +221,6 @@ static uint64_t direction_send(struct direction *dir)
 		now = now_ns();
 		if (now < due)
 			return due;
-		if (ring_due(&dir->late) < ring_due(&dir->line))
-			ring = &dir->late;
 		rec = ring_first(ring);
 		if (write(dir->out, rec + 1, rec->len) == (ssize_t)rec->len) {
 			dir->packets++;
@@ -223,27 +233,48 @@ static uint64_t direction_send(struct direction *dir)
 	}
 }
 
+/* The path of an IPv4 packet behind its virtio header; 0 is the usual one. */
+static int path_of(const unsigned char *packet, ssize_t len, const struct settings *set)
+{
+	const unsigned char *ip = packet + sizeof(struct virtio_net_hdr);
+	uint32_t addr[2];
+
+	if (len < (ssize_t)(sizeof(struct virtio_net_hdr) + 20) || ip[0] >> 4 != 4)
+		return 0;
+	memcpy(addr, ip + 12, sizeof(addr));
+	for (int i = 1; i < PATHS; i++)
+		if (set->path_addr[i] &&
+		    (addr[0] == set->path_addr[i] || addr[1] == set->path_addr[i]))
+			return i;
+	return 0;
+}
+
 /* Take in what arrived, a batch at most. */
 static int direction_receive(struct direction *dir, struct settings *set)
 {
-	static unsigned char scrap[PACKET_MAX];
+	static unsigned char packet[PACKET_MAX];
 
 	for (int i = 0; i < BATCH; i++) {
 		bool lose = set->loss && !random_below(&set->seed, set->loss);
 		bool hold = set->reorder && !random_below(&set->seed, set->reorder);
-		struct ring *ring = hold ? &dir->late : &dir->line;
-		unsigned char *room = lose ? scrap : ring_reserve(ring);
-		ssize_t len = read(dir->in, room ? room : scrap, PACKET_MAX);
+		ssize_t len = read(dir->in, packet, sizeof(packet));
+		uint64_t delay = hold ? set->reorder_extra : 0;
+		unsigned char *room;
+		struct ring *ring;
+		int path;
 
 		if (len < 0)
 			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
-		if (lose)
-			dir->lost++;
-		else if (!room)
-			dir->overrun++;
-		else
-			ring_commit(ring, now_ns() + dir->delay + (hold ? set->reorder_extra : 0),
-				    (size_t)len);
+		path = path_of(packet, len, set);
+		delay += path ? set->path_delay[path] : dir->delay;
+		ring = hold ? &dir->late : &dir->line[path];
+		room = lose ? NULL : ring_reserve(ring);
+		if (room) {
+			memcpy(room, packet, (size_t)len);
+			ring_commit(ring, now_ns() + delay, (size_t)len);
+		}
+		dir->lost += lose;
+		dir->overrun += !lose && !room;
 		dir->reordered += hold && !lose;
 	}
 	return 0;
@@ -351,11 +382,30 @@ static uint64_t number(const char *arg, const char *option)
 	return value;
 }
 
+static void usage(void);
+
+/* ADDRESS=US */
+static void add_path(char *arg, struct settings *set)
+{
+	char *delay = strchr(arg, '=');
+	int i = 1;
+
+	while (i < PATHS && set->path_addr[i])
+		i++;
+	if (!delay || i == PATHS)
+		usage();
+	*delay++ = '\0';
+	if (inet_pton(AF_INET, arg, &set->path_addr[i]) != 1)
+		usage();
+	set->path_delay[i] = number(delay, "path") * NS_PER_US;
+}
+
 static void usage(void)
 {
 	fputs("usage: delay [options] NETNS:DEVICE NETNS:DEVICE\n"
 	      "  --delay-us N         each way (default 20000)\n"
 	      "  --back-us N          from the second device to the first, if different\n"
+	      "  --path ADDRESS=N     each way, to and from this IPv4 address (3 times at most)\n"
 	      "  --loss N             lose one packet in N\n"
 	      "  --reorder N          hold one packet in N back ...\n"
 	      "  --reorder-us N       ... by so much (default 1000)\n"
@@ -372,6 +422,7 @@ static void parse(int argc, char **argv, struct settings *set)
 	static const struct option options[] = {
 		{ "delay-us", required_argument, NULL, 'd' },
 		{ "back-us", required_argument, NULL, 'b' },
+		{ "path", required_argument, NULL, 'a' },
 		{ "loss", required_argument, NULL, 'l' },
 		{ "reorder", required_argument, NULL, 'r' },
 		{ "reorder-us", required_argument, NULL, 'e' },
@@ -392,6 +443,9 @@ static void parse(int argc, char **argv, struct settings *set)
 		case 'b':
 			set->delay[1] = number(optarg, options[index].name) * NS_PER_US;
 			back = true;
+			break;
+		case 'a':
+			add_path(optarg, set);
 			break;
 		case 'l':
 			set->loss = (uint32_t)number(optarg, options[index].name);
@@ -433,7 +487,7 @@ int main(int argc, char **argv)
 	struct direction dir[2] = { { .name = "there" }, { .name = "back" } };
 	struct sigaction action = { .sa_handler = stop };
 	struct sched_param urgent = { .sched_priority = 1 };
-	int fd[2], err;
+	int fd[2], err = 0;
 
 	parse(argc, argv, &set);
 	sigaction(SIGTERM, &action, NULL);
@@ -447,7 +501,9 @@ int main(int argc, char **argv)
 		fd[i] = open_device(argv[optind + i], set.segment);
 		if (fd[i] < 0)
 			return 1;
-		if (ring_init(&dir[i].line) || ring_init(&dir[i].late)) {
+		for (int path = 0; path < PATHS; path++)
+			err |= ring_init(&dir[i].line[path]);
+		if (err | ring_init(&dir[i].late)) {
 			fprintf(stderr, "delay: no memory\n");
 			return 1;
 		}

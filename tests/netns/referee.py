@@ -96,7 +96,9 @@ def ip_offset(link, data, offset):
 
 
 class Direction:
-    __slots__ = ("key", "reverse", "shown", "pending", "newest_reply", "fin", "isn", "count")
+    __slots__ = (
+        "key", "reverse", "shown", "pending", "newest_reply", "fin", "isn", "opened", "count"
+    )
 
     def __init__(self, key):
         self.key = key
@@ -109,6 +111,7 @@ class Direction:
         self.newest_reply = None  # newest identifier of this direction that was answered
         self.fin = False  # a FIN or RST was sent this way
         self.isn = None
+        self.opened = 0  # when its SYN was seen
         self.count = 0  # samples so far
 
 
@@ -121,15 +124,16 @@ def newer16(a, b):
 
 
 class Sample:
-    __slots__ = ("protocol", "key", "time", "rtt", "identifier", "number", "why", "edge")
+    __slots__ = ("protocol", "key", "time", "rtt", "identifier", "number", "opened", "why")
 
-    def __init__(self, protocol, key, time, rtt, identifier, number, why):
+    def __init__(self, protocol, key, time, rtt, identifier, number, opened, why):
         self.protocol = protocol
         self.key = key  # of the reply: source address, destination address, ports
         self.time = time
         self.rtt = rtt
         self.identifier = identifier
         self.number = number  # of its direction, from 0
+        self.opened = opened  # time of the flow's SYN, 0: not seen
         self.why = why  # not certain because ..., or None
 
 
@@ -224,6 +228,7 @@ class Referee:
                 direction.reset()
                 other.reset()
                 direction.isn = isn
+                direction.opened = other.opened = time
 
         if header >= 32 and data[l4 + 20 : l4 + 24] == b"\x01\x01\x08\x0a":
             option = l4 + 24
@@ -279,7 +284,16 @@ class Referee:
         else:
             measured.newest_reply = identifier
         self.samples.append(
-            Sample(protocol, reply.key, time, time - stamp, identifier, measured.count, why)
+            Sample(
+                protocol,
+                reply.key,
+                time,
+                time - stamp,
+                identifier,
+                measured.count,
+                measured.opened,
+                why,
+            )
         )
         measured.count += 1
 
@@ -474,6 +488,10 @@ def compare(args):
     referee.read(args.pcap)
     referee.mark_edges(args.margin)
     reports = read_reports(args.jsonl)
+    if args.others:
+        every = len(reports.rtts)
+        reports.rtts = [report for report in reports.rtts if report.key in referee.directions]
+        print(f"{every - len(reports.rtts)} RTTs of flows that are not in the capture")
     result = Comparison(
         referee.samples, reports.rtts, int(args.tolerance_us * 1000), int(args.wrong_us * 1000)
     )
@@ -535,6 +553,8 @@ def compare(args):
         )
     if args.first is not None:
         first_of_each(referee, matched, args, verdict)
+    if args.during:
+        each_group(certain, matched, args, verdict)
     if len(certain) < args.min_samples:
         print(
             f"FAIL: the capture holds {len(certain)} certain samples, the load must give "
@@ -572,6 +592,34 @@ def first_of_each(referee, matched, args, verdict):
     verdict.require(
         found * 100 >= args.min_matched * len(firsts), "first requests are missing"
     )
+
+
+def each_group(certain, matched, args, verdict):
+    """the share of what was certain, for each path and for before, during and after --during"""
+    begin, end = (int(part) for part in args.during.split(":"))
+    paths = {socket.inet_pton(socket.AF_INET, path): path for path in args.paths.split(",")}
+    groups = {}
+    for s in certain:
+        path = paths.get(s.key[:4]) or paths.get(s.key[4:8])
+        if path is None:
+            continue
+        phase = "before" if s.time < begin else "after" if s.time - s.rtt > end else "during"
+        rows = [(path, phase)]
+        if begin <= s.opened <= end:
+            rows.append((path, "of flows opened during"))
+        for row in rows:
+            counts = groups.setdefault(row, [0, 0])
+            counts[0] += 1
+            counts[1] += id(s) in matched
+    for path in paths.values():
+        for phase in ("before", "during", "after", "of flows opened during"):
+            count, found = groups.get((path, phase), (0, 0))
+            share = 100 * found / count if count else 0
+            print(f"{path} {phase}: {found} of {count} reported ({share:.3f} %)")
+            verdict.require(count >= args.min_group, f"not {args.min_group} samples in this group")
+            # one of a few is no share
+            allowed = max(1, count * (100 - args.min_matched) / 100)
+            verdict.require(count - found <= allowed, f"not {args.min_matched} %")
 
 
 def rate(args):
@@ -676,6 +724,12 @@ def main():
             command.add_argument("--flow-events", type=int, default=0, help="with --allow-lost")
             command.add_argument("--first", type=int, metavar="PORT")
             command.add_argument("--min-firsts", type=int, default=1)
+            command.add_argument("--during", metavar="NS:NS", help="a time of its own")
+            command.add_argument("--paths", default="", metavar="IPV4,...", help="with --during")
+            command.add_argument(
+                "--others", action="store_true", help="the capture holds a part of the flows"
+            )
+            command.add_argument("--min-group", type=int, default=1, metavar="SAMPLES")
         if name == "rate":
             command.add_argument("--busy", type=int, default=10, metavar="SAMPLES")
             command.add_argument("--seconds", type=float, required=True, help="of load")

@@ -376,6 +376,31 @@ def first_requests():
     assert status == 1 and "0 of 1 reported" in out, out
 
 
+def each_group_is_judged():
+    """samples 100 to 199 are the flood's; three missing are few of all, but too many of those"""
+    during = f"{EPOCH + 995 * MS}:{EPOCH + 1996 * MS}"
+    args = ["compare", "--min-matched", "99", "--during", during, "--paths", f"10.9.9.9,{B4}"]
+    assert run(*args)[0] == 1  # nothing of 10.9.9.9
+    status, out = run(*args, "--min-group", "0")
+    assert status == 0 and f"{B4} during: 101 of 101 reported" in out, out
+    assert f"{B4} before: 98 of 98" in out and f"{B4} after: 201 of 201" in out, out
+    lines = reports()
+    del lines[120:123]
+    status, out = run(*args, "--min-group", "0", lines=lines)
+    assert status == 1 and f"{B4} during: 98 of 101 reported" in out, out
+    begun = f"{EPOCH - MS}:{EPOCH + 100 * MS}"
+    status, out = run(*args, "--min-group", "0", "--during", begun)
+    assert status == 0 and f"{B4} of flows opened during: 400 of 400" in out, out
+
+
+def others_are_left_out():
+    other = [dict(line, src_port=81) for line in reports(5)]
+    lines = sorted(reports() + other, key=lambda row: row["timestamp"])
+    assert run("compare", lines=lines)[0] == 1
+    status, out = run("compare", "--others", lines=lines)
+    assert status == 0 and "5 RTTs of flows that are not in the capture" in out, out
+
+
 def invalid_json_is_flagged():
     status, out = run("compare", text='{"timestamp": 12')
     assert status == 1 and "JSONDecodeError" in out, out
@@ -451,6 +476,8 @@ CASES = [
     too_small_a_load_is_flagged,
     margins,
     first_requests,
+    each_group_is_judged,
+    others_are_left_out,
     invalid_json_is_flagged,
     disorder_is_flagged,
     losses_are_added_up,

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Real TCP through the router, sample by sample against a referee that reads a
 # simultaneous capture: see referee.py for what a sample is, lab.sh for the load.
+# alone: both cores are busy, and its errors are measured
 # timeout: 600
 # shellcheck source=tests/netns/lab.sh
 . "$(dirname "$0")/lab.sh"

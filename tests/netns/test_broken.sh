@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Tests the tests: a copy of pping whose engine is broken on purpose must fail
 # test_accuracy.sh, for the right reason.
+# alone: it runs the accuracy test
 # timeout: 400
 # shellcheck source=tests/netns/lab.sh
 . "$(dirname "$0")/lab.sh"
@@ -29,7 +30,7 @@ case_run broken_stamps_pure_acks broken \
 case_run broken_misses_one_in_64 broken \
     's/^\(\trtt = match_take(\)/\tif (!(p->echo \& 63))\n\t\treturn 0;\n\1/' '.* matched, not 99.5'
 case_run broken_adds_20_us broken \
-    's/^\t\tmatch_report(h, f, dir, now, rtt);/\t\tmatch_report(h, f, dir, now, rtt + 20000);/' \
+    's/^\tmatch_report(h, f, dir, now, rtt);/\tmatch_report(h, f, dir, now, rtt + 20000);/' \
     'median error'
 case_run broken_names_the_wrong_end broken \
     's/^\tflow_name(f, !dir, &e.flow);/\tflow_name(f, dir, \&e.flow);/' '.*invented samples'

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # ICMP echo: each reply's RTT against what ping itself says, and the referee's.
+# alone: its errors are measured
 # shellcheck source=tests/netns/lab.sh
 . "$(dirname "$0")/lab.sh"
 lab_begin tcpdump

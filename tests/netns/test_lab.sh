@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The lab itself, without pping: what the other tests take for granted.
+# alone: the delay line is measured
 # shellcheck source=tests/netns/lab.sh
 LAB_WITHOUT_PPING=1
 . "$(dirname "$0")/lab.sh"

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Most flows are short, and their first request is often all there is to measure.
 # (A peer that waits for a second TSval in every flow reports a quarter of these.)
+# alone: its errors are measured
 # shellcheck source=tests/netns/lab.sh
 . "$(dirname "$0")/lab.sh"
 lab_begin tcpdump

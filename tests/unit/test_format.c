@@ -7,13 +7,18 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "src/fields.h"
 #include "src/format_util.h"
+#include "src/scope.h"
 #include "tests/unit/test.h"
 
 #define WALL 1700000000123456789ULL /* 2023-11-14 22:13:20.123456789 UTC */
 
 static const struct format_settings plain;
 static const struct format_settings counters = { .counters = true };
+static const struct format_note note = { .flow_id = 0x0123456789abcdef,
+					 .src_scope = SCOPE_LINK_LOCAL,
+					 .dest_scope = SCOPE_CGNAT };
 
 /* --- making events ----------------------------------------------------------- */
 
@@ -359,9 +364,162 @@ static void extreme_values(void)
 	CHECK_STR(line(&format_ppviz, &plain, &e, UINT64_MAX, true), want);
 }
 
+/* --- what --anonymize, --fields and --relative-time make of it ------------------------ */
+
+/* Chosen one by one they are the usual ones, byte by byte. */
+static void all_usual_fields(void)
+{
+	struct pping_event events[] = { rtt_v4(), rtt_v6(), rtt_v4(), lost(5), rtt_v4() };
+	struct format_settings set = { .fields = FIELDS_USUAL };
+	char want[FORMAT_RECORD_MAX];
+
+	events[1].match = PPING_MATCH_INGRESS;
+	events[2].type = PPING_EVENT_FLOW;
+	events[4].match = PPING_MATCH_UNKNOWN;
+	for (size_t i = 0; i < sizeof(events) / sizeof(*events); i++) {
+		strcpy(want, line(&format_jsonl, &plain, &events[i], WALL, true));
+		CHECK_STR(line(&format_jsonl, &set, &events[i], WALL, true), want);
+		strcpy(want, line(&format_json, &counters, &events[i], WALL, false));
+		set.fields |= FIELDS_COUNTERS;
+		CHECK_STR(line(&format_json, &set, &events[i], WALL, false), want);
+		set.fields &= ~FIELDS_COUNTERS;
+	}
+}
+
+static void chosen_fields(void)
+{
+	struct pping_event e = rtt_v6();
+	struct format_settings set = { .note = &note };
+
+	set.fields = FIELD_BIT(RTT);
+	CHECK_STR(line(&format_jsonl, &set, &e, WALL, true), "{\"rtt\":5425439}\n");
+	set.fields = FIELD_BIT(DEST_SCOPE) | FIELD_BIT(TIMESTAMP) | FIELD_BIT(SRC_SCOPE) |
+		     FIELD_BIT(FLOW_ID) | FIELD_BIT(IP_VERSION);
+	CHECK_STR(line(&format_jsonl, &set, &e, 7, true),
+		  "{\"timestamp\":7,\"ip_version\":6,\"flow_id\":\"0123456789abcdef\","
+		  "\"src_scope\":\"link-local\",\"dest_scope\":\"CGNAT\"}\n");
+	e = rtt_v4();
+	set.fields = FIELD_BIT(MATCH_ON_EGRESS) | FIELD_BIT(DEST_PORT) | FIELD_BIT(IP_VERSION);
+	CHECK_STR(line(&format_json, &set, &e, 7, false),
+		  ",\n{\"dest_port\":59528,\"match_on_egress\":true,\"ip_version\":4}");
+	e.match = PPING_MATCH_UNKNOWN;
+	CHECK_STR(line(&format_jsonl, &set, &e, 7, false),
+		  "{\"dest_port\":59528,\"ip_version\":4}\n");
+	set.fields = FIELD_BIT(MATCH_ON_EGRESS);
+	CHECK_STR(line(&format_jsonl, &set, &e, 7, false), "{}\n");
+}
+
+/* A kind of which nothing of its own was asked for is not written, and json has no comma for it. */
+static void chosen_kinds(void)
+{
+	static const struct {
+		uint32_t fields;
+		const char *rtt, *flow, *loss;
+	} rows[] = {
+		{ FIELD_BIT(TIMESTAMP) | FIELD_BIT(RTT), "{\"timestamp\":7,\"rtt\":5425439}\n", "",
+		  "" },
+		{ FIELD_BIT(SRC_PORT) | FIELD_BIT(FLOW_EVENT), "",
+		  "{\"src_port\":5201,\"flow_event\":\"opening\"}\n", "" },
+		{ FIELD_BIT(LOST_EVENTS) | FIELD_BIT(MIN_RTT), "{\"min_rtt\":5261430}\n", "",
+		  "{\"lost_events\":5}\n" },
+		{ FIELD_BIT(SRC_PORT) | FIELD_BIT(TIMESTAMP),
+		  "{\"timestamp\":7,\"src_port\":5201}\n", "{\"timestamp\":7,\"src_port\":5201}\n",
+		  "" },
+	};
+	struct pping_event rtt = rtt_v4(), flow = rtt_v4(), loss = lost(5);
+
+	flow.type = PPING_EVENT_FLOW;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct format_settings set = { .fields = rows[i].fields };
+
+		CHECK_STR(line(&format_jsonl, &set, &rtt, 7, true), rows[i].rtt);
+		CHECK_STR(line(&format_jsonl, &set, &flow, 7, true), rows[i].flow);
+		CHECK_STR(line(&format_jsonl, &set, &loss, 7, true), rows[i].loss);
+		if (!*rows[i].flow)
+			CHECK_STR(line(&format_json, &set, &flow, 7, false), "");
+	}
+}
+
+static void addresses_of_128_bits(void)
+{
+	struct format_settings set = { .addresses = FORMAT_ADDRESSES_128_BITS,
+				       .fields = FIELD_BIT(SRC_IP) | FIELD_BIT(RTT) |
+						 FIELD_BIT(IP_VERSION) };
+	struct pping_event e = rtt_v4();
+
+	set_zone("UTC0");
+	e.flow.saddr = addr_of("1dbd:c1b9:fff1:7586:7d0b:67b4:e76e:4777");
+	e.flow.daddr = addr_of("::ffff:1.2.3.4");
+	CHECK_STR(line(&format_standard, &set, &e, WALL, true),
+		  "22:13:20.123456789 5.425439 ms 5.261430 ms TCP "
+		  "[1dbd:c1b9:fff1:7586:7d0b:67b4:e76e:4777]:5201+[::ffff:1.2.3.4]:59528\n");
+	CHECK_STR(line(&format_ppviz, &set, &e, WALL, true),
+		  "1700000000.123456789 0.005425439 0.005261430 "
+		  "1dbd:c1b9:fff1:7586:7d0b:67b4:e76e:4777:5201+::ffff:1.2.3.4:59528\n");
+	CHECK_STR(line(&format_jsonl, &set, &e, WALL, true),
+		  "{\"src_ip\":\"1dbd:c1b9:fff1:7586:7d0b:67b4:e76e:4777\",\"rtt\":5425439,"
+		  "\"ip_version\":4}\n");
+}
+
+/* Not even what a caller has forgotten in the event. */
+static void no_addresses(void)
+{
+	struct format_settings set = { .addresses = FORMAT_ADDRESSES_NONE,
+				       .fields = FIELDS_USUAL & ~FIELDS_ADDRESSES };
+	struct pping_event e = rtt_v4(), f = rtt_v6();
+
+	set_zone("UTC0");
+	f.type = PPING_EVENT_FLOW;
+	CHECK_STR(line(&format_standard, &set, &e, WALL, true),
+		  "22:13:20.123456789 5.425439 ms 5.261430 ms TCP -:5201+-:59528\n");
+	CHECK_STR(line(&format_standard, &set, &f, WALL, true),
+		  "22:13:20.123456789 TCP -:443+-:40000 opening due to SYN-ACK from src\n");
+	CHECK_STR(line(&format_ppviz, &set, &e, WALL, true),
+		  "1700000000.123456789 0.005425439 0.005261430 -:5201+-:59528\n");
+	CHECK_STR(line(&format_jsonl, &set, &f, 7, true),
+		  "{\"timestamp\":7,\"src_port\":443,\"dest_port\":40000,\"protocol\":\"TCP\","
+		  "\"flow_event\":\"opening\",\"reason\":\"SYN-ACK\",\"triggered_by\":\"src\"}\n");
+	set.fields |= FIELDS_ADDRESSES;
+	CHECK_STR(line(&format_jsonl, &set, &f, 7, true),
+		  "{\"timestamp\":7,\"src_ip\":\"-\",\"src_port\":443,\"dest_ip\":\"-\","
+		  "\"dest_port\":40000,\"protocol\":\"TCP\","
+		  "\"flow_event\":\"opening\",\"reason\":\"SYN-ACK\",\"triggered_by\":\"src\"}\n");
+}
+
+/* Wherever in the world, and for longer than a day. */
+static void relative_times(void)
+{
+	static const struct {
+		uint64_t ns;
+		const char *standard, *ppviz;
+	} rows[] = {
+		{ 0, "00:00:00.000000000 lost 1 events\n", "0.000000000 " },
+		{ 59999999999, "00:00:59.999999999 lost 1 events\n", "59.999999999 " },
+		{ 3600000000000, "01:00:00.000000000 lost 1 events\n", "3600.000000000 " },
+		{ 86399000000001, "23:59:59.000000001 lost 1 events\n", "86399.000000001 " },
+		{ 90061000000000, "25:01:01.000000000 lost 1 events\n", "90061.000000000 " },
+		{ 604800000000000, "168:00:00.000000000 lost 1 events\n", "604800.000000000 " },
+	};
+	struct format_settings set = { .relative_time = true };
+	struct pping_event e = lost(1), rtt = rtt_v4();
+
+	set_zone("XXX-5:30");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		CHECK_STR(line(&format_standard, &set, &e, rows[i].ns, true), rows[i].standard);
+		CHECK(!strncmp(line(&format_ppviz, &set, &rtt, rows[i].ns, true), rows[i].ppviz,
+			       strlen(rows[i].ppviz)));
+	}
+	CHECK_STR(line(&format_jsonl, &set, &e, 5, true), "{\"timestamp\":5,\"lost_events\":1}\n");
+	set_zone("UTC0");
+}
+
 /* In a buffer that ends where the reservation does, for ASan; with room to spare otherwise. */
 static void stays_within_reservation(void)
 {
+	const struct format_settings most = { .counters = true,
+					      .addresses = FORMAT_ADDRESSES_128_BITS,
+					      .fields = ~0u,
+					      .note = &note };
 	uint8_t types[] = { PPING_EVENT_RTT, PPING_EVENT_FLOW, PPING_EVENT_LOST };
 	struct text out;
 	size_t i;
@@ -374,6 +532,9 @@ static void stays_within_reservation(void)
 			out = (struct text){ .data = malloc(FORMAT_RECORD_MAX),
 					     .cap = FORMAT_RECORD_MAX };
 			format__find(f)->event(&out, &counters, &e, UINT64_MAX, false);
+			CHECK(out.len <= FORMAT_RECORD_MAX - 3);
+			out.len = 0;
+			format__find(f)->event(&out, &most, &e, UINT64_MAX, false);
 			CHECK_INT(out.cap, FORMAT_RECORD_MAX);
 			/* put_octet() may touch three bytes more */
 			CHECK(out.len <= FORMAT_RECORD_MAX - 3);
@@ -794,6 +955,12 @@ int main(void)
 	RUN(unprinted_events);
 	RUN(finds_formats);
 	RUN(extreme_values);
+	RUN(all_usual_fields);
+	RUN(chosen_fields);
+	RUN(chosen_kinds);
+	RUN(addresses_of_128_bits);
+	RUN(no_addresses);
+	RUN(relative_times);
 	RUN(stays_within_reservation);
 	RUN(short_events);
 	RUN(numbers);

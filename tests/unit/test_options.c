@@ -108,8 +108,21 @@ static const char *differences(const struct options *o)
 		{ "counters", o->counters, false },
 		{ "max_flows", o->max_flows, 131072 },
 		{ "event_buffer_bytes", o->event_buffer_bytes, 8 << 20 },
+		{ "metrics_series", o->metrics_series, 100 },
 		{ "debug_cleanup", o->debug_cleanup, false },
 		{ "quiet", o->quiet, false },
+		{ "aggregate_ns", o->aggregate_ns, 0 },
+		{ "aggregate_bits4", o->aggregate_bits4, 24 },
+		{ "aggregate_bits6", o->aggregate_bits6, 48 },
+		{ "events", o->events, false },
+		{ "method", o->anonymity.method, ANONYMIZE_NONE },
+		{ "ports", o->anonymity.ports, PORTS_KEPT },
+		{ "v4_bits", o->anonymity.v4_bits, 24 },
+		{ "v6_bits", o->anonymity.v6_bits, 48 },
+		{ "relative_time", o->relative_time, false },
+		{ "no_rtt_events", o->no_rtt_events, false },
+		{ "no_flow_events", o->no_flow_events, false },
+		{ "fields", o->fields, 0 },
 		{ "exit_on_removal", o->exit_on_removal, false },
 		{ "rotating", o->rotating, false },
 		{ "compress", o->compress, COMPRESS_NONE },
@@ -121,7 +134,6 @@ static const char *differences(const struct options *o)
 		{ "status_interval_ns", o->status_interval_ns, 0 },
 		{ "duration_ns", o->duration_ns, 0 },
 		{ "count", o->count, 0 },
-		{ "no_flow_events", o->no_flow_events, false },
 	};
 
 	text[0] = '\0';
@@ -138,8 +150,17 @@ static const char *differences(const struct options *o)
 		options_print__append(text, sizeof(text), " local=%s/%u", address,
 				      o->local[i].bits);
 	}
+	if (o->metrics.port) {
+		char address[INET6_ADDRSTRLEN];
+
+		inet_ntop(AF_INET6, o->metrics.addr.b, address, sizeof(address));
+		options_print__append(text, sizeof(text), " metrics=[%s]:%u", address,
+				      o->metrics.port);
+	}
 	if (o->write_path)
 		options_print__append(text, sizeof(text), " write_path=%s", o->write_path);
+	if (o->anonymity.key_path)
+		options_print__append(text, sizeof(text), " key_path=%s", o->anonymity.key_path);
 	if (o->on_rotate)
 		options_print__append(text, sizeof(text), " on_rotate=%s", o->on_rotate);
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
@@ -248,7 +269,11 @@ static const struct {
 	{ { DEFAULT_I, "-w", "x", "--on-rotate", "rm $1" },
 	  "write_path=x on_rotate=rm $1 rotating=1" },
 	{ { DEFAULT_I, "--run-records", "--status", "0.5", "--no-flow-events" },
-	  "run_records=1 status_interval_ns=500000000 no_flow_events=1" },
+	  "no_flow_events=1 run_records=1 status_interval_ns=500000000" },
+	{ { DEFAULT_I, "--count", "5", "-a", "1", "--events" },
+	  "aggregate_ns=1000000000 events=1 count=5" },
+	{ { DEFAULT_I, "-w", "100%%", "--relative-time" },
+	  "write_path=100%% relative_time=1 rotating=1" },
 	{ { DEFAULT_I, "--duration", "60480000", "--count", "1152921504606846976" },
 	  "duration_ns=60480000000000000 count=1152921504606846976" },
 
@@ -266,6 +291,70 @@ static const struct {
 	{ { DEFAULT_I, "--ingress-hook=tc", "--ingress-hook=xdp", "--xdp-mode=unspecified" },
 	  "ingress_hook=1 xdp_mode=0" },
 	{ { DEFAULT_I, "--exit-on-removal" }, "exit_on_removal=1" },
+
+	{ { DEFAULT_I, "--metrics", "9100" }, "metrics=[::ffff:127.0.0.1]:9100" },
+	{ { DEFAULT_I, "--metrics=:65535" }, "metrics=[::ffff:127.0.0.1]:65535" },
+	{ { DEFAULT_I, "--metrics", "0.0.0.0:1" }, "metrics=[::ffff:0.0.0.0]:1" },
+	{ { DEFAULT_I, "--metrics", "192.0.2.1:09100" }, "metrics=[::ffff:192.0.2.1]:9100" },
+	{ { DEFAULT_I, "--metrics", "[::1]:9100" }, "metrics=[::1]:9100" },
+	{ { DEFAULT_I, "--metrics", "[::]:9100" }, "metrics=[::]:9100" },
+	{ { DEFAULT_I, "--metrics", "[2001:db8::1]:9100", "--metrics", "1" },
+	  "metrics=[::ffff:127.0.0.1]:1" },
+	{ { DEFAULT_I, "--metrics", "1", "-a", "1", "--metrics-series", "0" },
+	  "metrics=[::ffff:127.0.0.1]:1 metrics_series=0 aggregate_ns=1000000000 no_rtt_events=1 "
+	  "no_flow_events=1" },
+	{ { DEFAULT_I, "--metrics", "1", "-a", "1", "--metrics-series", "1000" },
+	  "metrics=[::ffff:127.0.0.1]:1 metrics_series=1000 aggregate_ns=1000000000 "
+	  "no_rtt_events=1 no_flow_events=1" },
+	{ { DEFAULT_I, "--relative-time" }, "relative_time=1" },
+	{ { DEFAULT_I, "--anonymize", "none" }, "" },
+	{ { DEFAULT_I, "--anonymize", "cryptopan" }, "method=1" },
+	{ { DEFAULT_I, "--anonymize=ipcrypt-pfx", "--anonymize-key=k" }, "key_path=k method=2" },
+	{ { DEFAULT_I, "--anonymize", "ipcrypt", "--anonymize-ports", "all" }, "method=3 ports=2" },
+	{ { DEFAULT_I, "--anonymize", "truncate", "--anonymize-ports", "ephemeral" },
+	  "method=4 ports=1" },
+	{ { DEFAULT_I, "--anonymize", "truncate:16,32" },
+	  "aggregate_bits4=16 aggregate_bits6=32 method=4 v4_bits=16 v6_bits=32" },
+	{ { DEFAULT_I, "--anonymize", "truncate:0,127" },
+	  "aggregate_bits4=0 method=4 v4_bits=0 v6_bits=127" },
+	{ { DEFAULT_I, "--anonymize", "truncate:31,0" },
+	  "aggregate_bits6=0 method=4 v4_bits=31 v6_bits=0" },
+	{ { DEFAULT_I, "--anonymize", "truncate:16,32", "--anonymize", "truncate" }, "method=4" },
+	{ { DEFAULT_I, "--anonymize", "remove" }, "aggregate_bits4=0 aggregate_bits6=0 method=5" },
+	{ { DEFAULT_I, "--anonymize", "none", "--anonymize-ports", "none" }, "" },
+	/* what JSON records have is written out where it is not the usual: without addresses, with ip_version */
+	{ { DEFAULT_I, "--anonymize", "remove", "-Fjsonl" },
+	  "format=2 aggregate_bits4=0 aggregate_bits6=0 method=5 fields=127221" },
+	{ { DEFAULT_I, "--anonymize", "ipcrypt", "-Fjson" }, "format=1 method=3 fields=258303" },
+	{ { DEFAULT_I, "--anonymize", "cryptopan", "-Fjson" }, "format=1 method=1" },
+	{ { DEFAULT_I, "-Fjsonl", "--fields", "rtt" }, "format=2 no_flow_events=1 fields=64" },
+	{ { DEFAULT_I, "-Fjson", "--fields=src_ip,timestamp,rtt,rtt" },
+	  "format=1 no_flow_events=1 fields=67" },
+	{ { DEFAULT_I, "-Fjsonl", "--fields", "rtt", "--fields", "min_rtt" },
+	  "format=2 no_flow_events=1 fields=128" },
+	{ { DEFAULT_I, "-Fjsonl", "--fields", "rtt,sent_bytes" },
+	  "format=2 counters=1 no_flow_events=1 fields=576" },
+	{ { DEFAULT_I, "-Fjsonl", "--counters", "--fields", "rtt,sent_bytes" },
+	  "format=2 counters=1 no_flow_events=1 fields=576" },
+	{ { DEFAULT_I, "-Fjsonl", "--fields", "reason" }, "format=2 no_rtt_events=1 fields=16384" },
+	{ { DEFAULT_I, "-a5", "--anonymize", "ipcrypt-pfx", "-4", "32", "-6", "64" },
+	  "aggregate_ns=5000000000 aggregate_bits4=32 aggregate_bits6=64 method=2 no_rtt_events=1 "
+	  "no_flow_events=1" },
+	{ { DEFAULT_I, "-a5", "--anonymize", "truncate:16,32", "-4", "30" },
+	  "aggregate_ns=5000000000 aggregate_bits4=16 aggregate_bits6=32 method=4 v4_bits=16 "
+	  "v6_bits=32 no_rtt_events=1 no_flow_events=1" },
+	{ { DEFAULT_I, "-a5", "--anonymize", "remove", "--events" },
+	  "aggregate_ns=5000000000 aggregate_bits4=0 aggregate_bits6=0 events=1 method=5" },
+	{ { DEFAULT_I, "-Fjsonl", "--fields", "+sent_bytes" },
+	  "format=2 counters=1 fields=127743" },
+	{ { DEFAULT_I, "-Fjsonl", "--counters", "--fields", "+ip_version" },
+	  "format=2 counters=1 fields=262143" },
+	{ { DEFAULT_I, "-Fjsonl", "--fields", "+flow_id", "--anonymize", "remove" },
+	  "format=2 aggregate_bits4=0 aggregate_bits6=0 method=5 fields=389365" },
+	{ { DEFAULT_I, "-Fjsonl", "--fields", "+flow_id,src_scope,dest_scope" },
+	  "format=2 fields=1962239" },
+	{ { DEFAULT_I, "-Fjsonl", "--fields", "src_ip", "--anonymize", "ipcrypt" },
+	  "format=2 method=3 fields=2" },
 };
 
 static void good(void)
@@ -307,6 +396,13 @@ static void given(void)
 		"--read FILE --filter EXPR --local PREFIX --icmp --rate-limit 0.50 --format jsonl "
 		"--write FILE --max-storage 1G,stop --on-rotate COMMAND");
 	CHECK_STR(PARSE("-i", "eth0")->opts.given, "--interface eth0");
+	o = PARSE("-i", "eth0", "--metrics", "192.0.2.1:9100", "--anonymize", "truncate:16,32",
+		  "--fields", "timestamp,rtt,min_rtt,protocol,sent_packets", "-Fjsonl");
+	CHECK_STR(o->opts.given, "--interface eth0 --format jsonl "
+				 "--fields timestamp,rtt,min_rtt,protocol,sent_packets "
+				 "--metrics [ADDR:]PORT --anonymize truncate:16,32");
+	o = PARSE("-i", "eth0", "--anonymize", "ipcrypt", "--anonymize-key", "secret.key");
+	CHECK_STR(o->opts.given, "--interface eth0 --anonymize ipcrypt --anonymize-key FILE");
 }
 
 /* --- command lines that are wrong ---------------------------------------------------- */
@@ -387,6 +483,39 @@ static const struct {
 	{ { DEFAULT_I, "-r" }, { "--rate-limit needs an argument; " RATE } },
 	{ { DEFAULT_I, "--rtt-rate" }, { "--rtt-rate needs an argument; give a factor" } },
 
+	{ { DEFAULT_I, "--metrics", "" },
+	  { "pping: --metrics: \"\" has a port that is no number from 1 to 65535; give "
+	    "ADDRESS:PORT like 0.0.0.0:9100 or [::1]:9100, or a port\n" } },
+	{ { DEFAULT_I, "--metrics", ":" }, { "has a port that is no number" } },
+	{ { DEFAULT_I, "--metrics", "0" }, { "has a port that is no number" } },
+	{ { DEFAULT_I, "--metrics", "65536" }, { "has a port that is no number" } },
+	{ { DEFAULT_I, "--metrics", "4294968396" }, { "has a port that is no number" } },
+	{ { DEFAULT_I, "--metrics", "-1" }, { "has a port that is no number" } },
+	{ { DEFAULT_I, "--metrics", "+1" }, { "has a port that is no number" } },
+	{ { DEFAULT_I, "--metrics", " 1" }, { "has a port that is no number" } },
+	{ { DEFAULT_I, "--metrics", "9100x" }, { "has a port that is no number" } },
+	{ { DEFAULT_I, "--metrics", "127.0.0.1:http" }, { "has a port that is no number" } },
+	{ { DEFAULT_I, "--metrics", "127.0.0.1" }, { "\"127.0.0.1\" has no port; give" } },
+	{ { DEFAULT_I, "--metrics", "[::1]" }, { "\"[::1]\" has no port; give" } },
+	{ { DEFAULT_I, "--metrics", "::1:9100" }, { "IPv6 address without brackets" } },
+	{ { DEFAULT_I, "--metrics", "::1" }, { "IPv6 address without brackets" } },
+	{ { DEFAULT_I, "--metrics", "localhost:9100" }, { "has no address that is one" } },
+	{ { DEFAULT_I, "--metrics", "1.2.3:9100" }, { "has no address that is one" } },
+	{ { DEFAULT_I, "--metrics", "[]:9100" }, { "has no address that is one" } },
+	{ { DEFAULT_I, "--metrics", "[127.0.0.1]:9100" }, { "has no address that is one" } },
+	{ { DEFAULT_I, "--metrics", "[::1:9100" }, { "has no address that is one" } },
+	{ { DEFAULT_I, "--metrics", "[fe80::1%lo]:9100" }, { "has no address that is one" } },
+	{ { DEFAULT_I, "--metrics",
+	    "[1111:1111:1111:1111:1111:1111:1111:1111:1111:1111:1111:1111]:9100" },
+	  { "has no address that is one" } },
+	{ { DEFAULT_I, "--metrics" }, { "--metrics needs an argument; give ADDRESS:PORT" } },
+	{ { "--read", "x", "--metrics", "1" }, { "--metrics conflicts with --read" } },
+	{ { DEFAULT_I, "--metrics", "1", "--metrics-series", "5" },
+	  { "--metrics-series needs --metrics and --aggregate" } },
+	{ { DEFAULT_I, "-a", "1", "--metrics-series", "5" },
+	  { "--metrics-series needs --metrics and --aggregate" } },
+	{ { DEFAULT_I, "--metrics", "1", "-a", "1", "--metrics-series", "1001" },
+	  { "too large; give a number of prefixes from 0 to 1000" } },
 	{ { DEFAULT_I, "-w", "x", "--rotate-size", "16383" },
 	  { "--rotate-size: \"16383\" is too small; give bytes, or KiB", "from 16K on" } },
 	{ { DEFAULT_I, "-w", "x", "--rotate-size", "K" }, { "\"K\" is not a size" } },
@@ -419,6 +548,12 @@ static const struct {
 #endif
 	{ { DEFAULT_I, "-w", "x%" }, { "--write: \"x%\" has a %", "%% is a percent sign" } },
 	{ { DEFAULT_I, "-w", "%Y/x" }, { "has a time in the name of a directory" } },
+	{ { DEFAULT_I, "-w", "%H.jsonl", "--relative-time" },
+	  { "\"%H.jsonl\" would tell the time, which --relative-time does not; leave it out" } },
+	{ { DEFAULT_I, "--count", "5", "-a", "1" },
+	  { "--count conflicts with --aggregate", "add --events" } },
+	{ { DEFAULT_I, "--count", "5", "-Fjsonl", "--fields", "flow_event" },
+	  { "--count conflicts with --fields without a field of RTTs" } },
 	{ { DEFAULT_I, "-w", "d/", "--rotate-size", "1M" }, { "is a directory's name" } },
 	{ { DEFAULT_I, "-w", "x.part", "--rotate-size", "1M" }, { "ends in .part, as files in" } },
 	{ { DEFAULT_I, "-F", "ppviz", "--status", "1" },
@@ -441,6 +576,49 @@ static const struct {
 	{ { DEFAULT_I, "-x", "fast" }, { "--xdp-mode: ", "unspecified, native or generic\n" } },
 	{ { DEFAULT_I, "-w", "" }, { "--write: \"\" is empty; give the name of a file" } },
 
+	{ { DEFAULT_I, "--anonymize", "md5" },
+	  { "--anonymize: \"md5\" is not known; give none, cryptopan, ipcrypt-pfx, ipcrypt, "
+	    "trun" } },
+	{ { DEFAULT_I, "--anonymize" }, { "--anonymize needs an argument" } },
+	{ { DEFAULT_I, "--anonymize", "truncate:" }, { "\"truncate:\" has no lengths from 0,0" } },
+	{ { DEFAULT_I, "--anonymize", "truncate:24" }, { "has no lengths", "truncate:24,48" } },
+	{ { DEFAULT_I, "--anonymize", "truncate:32,48" }, { "from 0,0 to 31,127" } },
+	{ { DEFAULT_I, "--anonymize", "truncate:24,128" }, { "from 0,0 to 31,127" } },
+	{ { DEFAULT_I, "--anonymize", "truncate:24,48,1" }, { "has no lengths" } },
+	{ { DEFAULT_I, "--anonymize", "truncate:a,48" }, { "has no lengths" } },
+	{ { DEFAULT_I, "--anonymize", "truncate:,48" }, { "has no lengths" } },
+	{ { DEFAULT_I, "--anonymize", "truncate:-1,48" }, { "has no lengths" } },
+	{ { DEFAULT_I, "--anonymize", "truncate:0000000000000024,48" }, { "has no lengths" } },
+	{ { DEFAULT_I, "--anonymize", "remove:24,48" }, { "is not known" } },
+	{ { DEFAULT_I, "--anonymize", "remove", "--anonymize-ports", "some" },
+	  { "--anonymize-ports: \"some\" is not known; give none, ephemeral or all\n" } },
+	{ { DEFAULT_I, "--anonymize-ports", "all" },
+	  { "--anonymize-ports needs --anonymize MET" } },
+	{ { DEFAULT_I, "--anonymize-key", "k" }, { "--anonymize-key needs --anonymize METHOD" } },
+	{ { DEFAULT_I, "--anonymize-key", "" }, { "--anonymize-key: \"\" is empty" } },
+	{ { DEFAULT_I, "--anonymize", "truncate", "--anonymize-key", "k" },
+	  { "--anonymize-key conflicts with --anonymize truncate, which has no key" } },
+	{ { DEFAULT_I, "--anonymize", "remove", "--anonymize-key", "k" },
+	  { "--anonymize-key conflicts with --anonymize remove" } },
+	{ { DEFAULT_I, "-Fjsonl", "--anonymize", "remove", "--fields", "rtt,src_ip" },
+	  { "--fields src_ip and dest_ip conflict with --anonymize remove" } },
+	{ { DEFAULT_I, "--fields", "rtt" },
+	  { "--fields conflicts with --format standard; add -F jsonl or -F json" } },
+	{ { DEFAULT_I, "-Fppviz", "--fields", "+flow_id" },
+	  { "--fields conflicts with --format ppviz" } },
+	{ { DEFAULT_I, "-Fjsonl", "--fields", "rtt,src_ipx" },
+	  { "--fields: \"src_ipx\" is no field; give some of timestamp, src_ip, ",
+	    ", dest_scope\n" } },
+	{ { DEFAULT_I, "-Fjsonl", "--fields", "src_i" }, { "\"src_i\" is no field" } },
+	{ { DEFAULT_I, "-Fjsonl", "--fields", "RTT" }, { "\"RTT\" is no field" } },
+	{ { DEFAULT_I, "-Fjsonl", "--fields", "" }, { "\"\" is no field" } },
+	{ { DEFAULT_I, "-Fjsonl", "--fields", "+" }, { "\"\" is no field" } },
+	{ { DEFAULT_I, "-Fjsonl", "--fields", "rtt," }, { "\"\" is no field" } },
+	{ { DEFAULT_I, "-Fjsonl", "--fields", "rtt, min_rtt" }, { "\" min_rtt\" is no field" } },
+	{ { DEFAULT_I, "-Fjsonl", "--fields", "rtt,+flow_id" }, { "\"+flow_id\" is no field" } },
+	{ { DEFAULT_I, "-Fjsonl", "--counters", "--fields", "rtt" },
+	  { "--counters conflicts with --fields, which names none" } },
+
 	{ { DEFAULT_I, "-x", "native" }, { "--xdp-mode conflicts", "add -I xdp" } },
 	{ { DEFAULT_I, "-I", "tc", "-x", "generic" }, { "--xdp-mode conflicts", "add -I xdp" } },
 	{ { DEFAULT_I, "--counters" }, { "--counters conflicts with --format standard" } },
@@ -458,7 +636,15 @@ static const struct {
 	{ { DEFAULT_I, "--include-syn" }, { "did you mean --include-SYN?" } },
 	{ { DEFAULT_I, "--maxflows=5" }, { "did you mean --max-flows?" } },
 	{ { DEFAULT_I, "--bogus" }, { "unknown option \"--bogus\"; see pping --help\n" } },
-	{ { DEFAULT_I, "--aggregate", "5" }, { "unknown option \"--aggregate\"; see" } },
+	{ { DEFAULT_I, "-a", "0" }, { "--aggregate", "seconds from 1 to 604800" } },
+	{ { DEFAULT_I, "-a", "604801" }, { "--aggregate", "too large" } },
+	{ { DEFAULT_I, "-a", "1.5" }, { "--aggregate", "not a whole number" } },
+	{ { DEFAULT_I, "-a", "5", "-4", "33" }, { "--aggregate-subnets-v4", "from 0 to 32" } },
+	{ { DEFAULT_I, "-a", "5", "-6", "65" }, { "--aggregate-subnets-v6", "from 0 to 64" } },
+	{ { DEFAULT_I, "-a", "5", "-4", "-1" }, { "--aggregate-subnets-v4", "not a number" } },
+	{ { DEFAULT_I, "-a", "5", "-F", "ppviz" }, { "--aggregate", "--format ppviz" } },
+	{ { DEFAULT_I, "-4", "16" }, { "--aggregate-subnets-v4 needs --aggregate" } },
+	{ { DEFAULT_I, "--events" }, { "--events needs --aggregate" } },
 	{ { DEFAULT_I, "--print" }, { "unknown option \"--print\"; see pping --help\n" } },
 	{ { DEFAULT_I, "--=5" }, { "unknown option \"--\"; see pping --help\n" } },
 	{ { DEFAULT_I, "--a\nb\033[m" }, { "unknown option \"--a\\x0ab\\x1b[m\"" } },
@@ -558,6 +744,19 @@ static void prints_whatever_else(void)
 	}
 }
 
+/* Whatever else is on the line, as --help. */
+static void fields_help(void)
+{
+	struct outcome *o = PARSE("-r", "nan", "--fields", "help", "--format", "ppviz");
+
+	CHECK_INT(o->verdict, OPTIONS_DONE);
+	CHECK_STR(o->err, "");
+	CHECK(strstr(o->out, "\n  timestamp        RTT flow loss  ns since 1970"));
+	CHECK(strstr(o->out, "\n+ flow_id          RTT flow       "));
+	for (const char *line = o->out; *line; line += strcspn(line, "\n") + 1)
+		CHECK(strcspn(line, "\n") <= 90);
+}
+
 static void first_print_wins(void)
 {
 	CHECK(!strncmp(PARSE("--version", "--help")->out, "pping " PPING_VERSION "\n", 12));
@@ -577,16 +776,17 @@ static void version(void)
 static void check_help_row(const char *help, const struct option_row *row)
 {
 	char want[128] = "\n      ";
-	const char *at;
+	const char *at, *end;
 
 	if (row->letter)
 		snprintf(want, sizeof(want), "\n  -%c, ", row->letter);
-	options_print__append(want, sizeof(want), "--%s%s%s  ", row->name, row->arg ? " " : "",
+	options_print__append(want, sizeof(want), "--%s%s%s", row->name, row->arg ? " " : "",
 			      row->arg ? row->arg : "");
 	at = strstr(help, want);
-	if (!at || !row->help) {
+	end = at ? at + strlen(want) : "";
+	if (!row->help || (strncmp(end, "  ", 2) && *end != '\n')) {
 		printf("# help lacks --%s\n", row->name);
-		CHECK(at && row->help);
+		CHECK(false);
 	} else if (row->def) {
 		snprintf(want, sizeof(want), "%s)", row->def);
 		CHECK(strstr(at, want));
@@ -769,6 +969,10 @@ static const struct {
 	{ "pping -t s", "smoothed " },
 	{ "pping --rtt-type ''", "min smoothed " },
 	{ "pping -r ''", "" },
+	{ "pping --anonymize ip", "ipcrypt-pfx ipcrypt " },
+	{ "pping --fields mi", "min_rtt " },
+	{ "pping --fields rtt,src_p", "rtt,src_port " },
+	{ "pping --fields rtt,nothing,fl", "rtt,nothing,flow_event rtt,nothing,flow_id " },
 	{ "pping --max-flows -", "" },
 	{ "pping -F json --rate", "--rate-limit " },
 	{ "pping -w /dev/nul", "/dev/null " },
@@ -862,6 +1066,7 @@ int main(void)
 	RUN(called_again);
 	RUN(posixly_correct);
 	RUN(prints_whatever_else);
+	RUN(fields_help);
 	RUN(first_print_wins);
 	RUN(version);
 	RUN(help);

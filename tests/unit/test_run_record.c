@@ -36,27 +36,36 @@ static void facts(void)
 		"\"name\":\"a\\u0022b\\u005cc\\u000ad\\u007f\\u00ff e\","
 		"\"n\":18446744073709551615,\"rate\":12.3,\"small\":0.4,"
 		"\"most\":1844674407370955161.5,\"yes\":true,\"no\":false,\"empty\":\"\"}";
+	struct format_settings set = { 0 };
 	struct text t = { 0 };
 	char want[1024];
 
 	setenv("TZ", "UTC", 1);
-	format_jsonl.facts(&t, list, n, 1700000000123456789, false);
+	format_jsonl.facts(&t, &set, list, n, 1700000000123456789, false);
 	snprintf(want, sizeof(want), "%s\n", json);
 	CHECK_STR(text_of(&t), want);
 	t.len = 0;
-	format_json.facts(&t, list, n, 1700000000123456789, true);
+	format_json.facts(&t, &set, list, n, 1700000000123456789, true);
 	CHECK_STR(text_of(&t), json);
 	t.len = 0;
-	format_json.facts(&t, list, 1, 0, false);
+	format_json.facts(&t, &set, list, 1, FORMAT_NO_TIME, false);
 	CHECK_STR(text_of(&t), ",\n{\"name\":\"a\\u0022b\\u005cc\\u000ad\\u007f\\u00ff e\"}");
 	t.len = 0;
-	format_standard.facts(&t, list, n, 1700000000123456789, true);
+	format_standard.facts(&t, &set, list, n, 1700000000123456789, true);
 	CHECK_STR(text_of(&t), "# 22:13:20.123456789 name=\"a_b\\c_d__ e\" n=18446744073709551615 "
 			       "rate=12.3 small=0.4 most=1844674407370955161.5 yes=true no=false "
 			       "empty=\"\"\n");
 	t.len = 0;
-	format_standard.facts(&t, list, 2, 0, true);
+	format_standard.facts(&t, &set, list, 2, FORMAT_NO_TIME, true);
 	CHECK_STR(text_of(&t), "# name=\"a_b\\c_d__ e\"\n");
+	/* the time may be that of the start */
+	t.len = 0;
+	set.relative_time = true;
+	format_standard.facts(&t, &set, list + 6, 1, 0, true);
+	CHECK_STR(text_of(&t), "# 00:00:00.000000000 yes=true\n");
+	t.len = 0;
+	format_jsonl.facts(&t, &set, list + 7, 1, 0, true);
+	CHECK_STR(text_of(&t), "{\"timestamp\":0,\"no\":false}\n");
 	CHECK(!format_ppviz.facts);
 	text__free(&t);
 }
@@ -101,7 +110,8 @@ static void run_begins_and_ends(void)
 	snprintf(want, sizeof(want),
 		 "{\"timestamp\":5,\"run\":\"begin\",\"file\":3,\"version\":\"" PPING_VERSION
 		 "\",\"kernel\":\"%s\",\"interface\":\"et\\u0022h0\",\"attached\":\"tcx\","
-		 "\"methods\":\"TCP timestamps, ICMP echo\",\"options\":\"--icmp\"}\n",
+		 "\"methods\":\"TCP timestamps, ICMP "
+		 "echo\",\"anonymized\":\"none\",\"options\":\"--icmp\"}\n",
 		 uts.release);
 	CHECK_STR(text_of(&t), want);
 	t.len = 0;
@@ -115,15 +125,16 @@ static void run_begins_and_ends(void)
 	/* a capture's is the same at each reading, on every kernel */
 	t.len = 0;
 	source.attached = NULL;
+	o.anonymity.method = ANONYMIZE_IPCRYPT;
 	o.interface = NULL;
-	run_record__begin(&t, &o, &source, 1, 0, true);
+	run_record__begin(&t, &o, &source, 1, FORMAT_NO_TIME, true);
 	CHECK_STR(text_of(&t), "{\"run\":\"begin\",\"file\":1,\"version\":\"" PPING_VERSION
 			       "\",\"capture\":true,\"methods\":\"TCP timestamps, ICMP echo\","
-			       "\"options\":\"--icmp\"}\n");
+			       "\"anonymized\":\"ipcrypt\",\"options\":\"--icmp\"}\n");
 	t.len = 0;
 	o.format = FORMAT_PPVIZ;
-	run_record__begin(&t, &o, &source, 1, 0, true);
-	run_record__end(&t, &o, &source, &file, 0, false);
+	run_record__begin(&t, &o, &source, 1, FORMAT_NO_TIME, true);
+	run_record__end(&t, &o, &source, &file, FORMAT_NO_TIME, false);
 	CHECK_INT(t.len, 0);
 	text__free(&t);
 }
@@ -144,13 +155,14 @@ static void status(void)
 		.counted_flows = true,
 		.flows = 12,
 	};
+	struct format_settings set = { 0 };
 	struct text t = { 0 };
 
 	s.from.counters.n[PPING_COUNT_RTTS] = 5;
 	s.to.counters.n[PPING_COUNT_RTTS] = 6;
 	s.to.counters.n[PPING_COUNT_EVENTS_EMITTED] = 7;
 	s.to.counters.n[PPING_COUNT_LOST_ENOSPC] = 3;
-	status__put(&t, &format_jsonl, &s, 9, true);
+	status__put(&t, &format_jsonl, &set, &s, 9, true);
 	CHECK_STR(text_of(&t),
 		  "{\"timestamp\":9,\"status_interval\":2000000000,\"flows\":12,\"rtts_per_s\":0.5,"
 		  "\"events_per_s\":3.5,\"lost\":3,\"rx_packets_per_s\":5.0,"
@@ -159,13 +171,13 @@ static void status(void)
 	s.counted_flows = false;
 	s.to.ifindex = 3;
 	t.len = 0;
-	status__put(&t, &format_jsonl, &s, 9, true);
+	status__put(&t, &format_jsonl, &set, &s, 9, true);
 	CHECK_STR(text_of(&t), "{\"timestamp\":9,\"status_interval\":2000000000,\"rtts_per_s\":0.5,"
 			       "\"events_per_s\":3.5,\"lost\":3}\n");
 	s.to.ifindex = 2;
 	s.to.stats.rx_bytes = 10;
 	t.len = 0;
-	status__put(&t, &format_jsonl, &s, 9, true);
+	status__put(&t, &format_jsonl, &set, &s, 9, true);
 	CHECK(!strstr(text_of(&t), "rx_"));
 	text__free(&t);
 }
@@ -191,6 +203,7 @@ static void plans(void)
 		.known = true,
 		.elapsed_ns = 10 * PPING_NS_PER_SEC,
 		.events = 120000,
+		.event_bytes = 28000000,
 		.formatted = 28000000,
 		.bytes = 28000000,
 		.files = 1,

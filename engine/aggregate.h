@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is counted per prefix: packets and bytes both ways, and RTTs with their
+ * extremes, sum and histogram. And what all packets together were.
+ *
+ * Several CPUs write one place: every change is one atomic instruction, and what
+ * belongs to one RTT goes to one half (see struct pping_shared), so that a reader
+ * who turned the halves and waited for the programs to end finds it whole.
+ */
+#ifndef ENGINE_AGGREGATE_H
+#define ENGINE_AGGREGATE_H
+
+#include "engine/histogram.h"
+#include "engine/packet.h"
+
+/* How often another CPU may be faster with a new extreme. */
+#define AGGREGATE_TRIES 16
+
+static __always_inline void aggregate_key(const union pping_addr *addr, __u8 ip_version,
+					  struct pping_prefix_key *key)
+{
+	if (ip_version == 4) {
+		key->w[0] = 0;
+		key->w[1] = addr->w[3] & config.prefix_mask4;
+		key->ip_version = 4;
+	} else {
+		key->w[0] = addr->w[0] & config.prefix_mask6[0];
+		key->w[1] = addr->w[1] & config.prefix_mask6[1];
+		key->ip_version = 6;
+	}
+}
+
+static __always_inline __u32 aggregate_tag(const struct pping_prefix_key *key)
+{
+	return ((key->w[0] * 0x9e3779b1U) ^ key->w[1]) * 0x85ebca6bU ^ key->ip_version;
+}
+
+static __always_inline enum pping_kind aggregate_kind(const struct packet *p)
+{
+	if (p->protocol != IPPROTO_TCP)
+		return PPING_KIND_OTHER;
+	return p->flags & PACKET_ID ? PPING_KIND_TCP_TS : PPING_KIND_TCP_NO_TS;
+}
+
+/* From the IP header on; each packet inside a super-packet has headers of its own. */
+static __always_inline __u64 aggregate_bytes(const struct packet *p)
+{
+	return p->length + (__u64)(p->segments - 1) * p->headers;
+}
+
+static __always_inline __u32 aggregate_protocol(const struct packet *p)
+{
+	__u32 protocol = PPING_TRAFFIC_OTHER;
+
+	if (p->protocol == IPPROTO_TCP)
+		protocol = PPING_TRAFFIC_TCP;
+	else if (p->protocol == IPPROTO_UDP)
+		protocol = PPING_TRAFFIC_UDP;
+	else if (p->protocol == (p->ip_version == 4 ? IPPROTO_ICMP : PACKET_PROTO_ICMPV6))
+		protocol = PPING_TRAFFIC_ICMP;
+	return protocol + (p->ip_version == 4 ? 0 : PPING_TRAFFIC_PROTOCOLS);
+}
+
+/* counts: one of each kind. */
+static __always_inline void aggregate_add(struct pping_flow_count *counts, __u32 kind,
+					  __u64 packets, __u64 bytes)
+{
+	struct pping_flow_count *count;
+
+	engine_opaque(kind);
+	if (kind >= PPING_KINDS)
+		return;
+	count = &counts[kind];
+	if (config.prefix_private) {
+		count->packets += packets;
+		count->bytes += bytes;
+	} else {
+		__sync_fetch_and_add(&count->packets, packets);
+		__sync_fetch_and_add(&count->bytes, bytes);
+	}
+}
+
+/* Counts an IP packet; where its addresses belong is kept with it. */
+static __noinline int aggregate_packet(struct host *h, struct packet *p)
+{
+	__u32 kind = aggregate_kind(p);
+	__u64 bytes = aggregate_bytes(p);
+	struct pping_prefix_key key;
+	struct pping_prefix *at;
+	__u32 row;
+
+	aggregate_key(&p->saddr, p->ip_version, &key);
+	p->prefix[0] = host__prefix(h, &key, &at);
+	if (at)
+		aggregate_add(at->tx, kind, p->segments, bytes);
+	aggregate_key(&p->daddr, p->ip_version, &key);
+	p->prefix[1] = host__prefix(h, &key, &at);
+	if (at)
+		aggregate_add(at->rx, kind, p->segments, bytes);
+	row = PPING_TRAFFIC_FIRST + 2 * aggregate_protocol(p);
+	host__add(h, row, p->segments);
+	host__add(h, row + 1, bytes);
+	host__add(h, PPING_ECN_NOT_ECT + (p->tos & 3), p->segments);
+	return 0;
+}
+
+static __always_inline int aggregate_raise(__u64 *extreme, __u64 value)
+{
+	__u64 old = *extreme, seen;
+
+	for (int i = 0; i < AGGREGATE_TRIES; i++) {
+		if (value <= old)
+			return 0;
+		seen = __sync_val_compare_and_swap(extreme, old, value);
+		if (seen == old)
+			return 0;
+		old = seen;
+	}
+	return -1;
+}
+
+static __noinline int aggregate_rtt_at(struct host *h, __u32 place, __u64 rtt)
+{
+	struct pping_rtts *rtts = host__prefix_rtts(h, place);
+	__u32 bin = histogram_bin(rtt);
+
+	if (!rtts)
+		return 0;
+	if (aggregate_raise(&rtts->max, rtt) || aggregate_raise(&rtts->min_inverted, ~rtt))
+		host__count(h, PPING_COUNT_EXTREMES_BUSY);
+	__sync_fetch_and_add(&rtts->sum, rtt);
+	engine_opaque(bin);
+	if (bin < PPING_HIST_BINS)
+		__sync_fetch_and_add(&rtts->bin[bin], 1);
+	return 0;
+}
+
+/* p is the answer, and so its source who answered. */
+static __always_inline void aggregate_rtt(struct host *h, const struct packet *p, __u64 rtt)
+{
+	aggregate_rtt_at(h, config.aggregate_reverse ? p->prefix[1] : p->prefix[0], rtt);
+	if (config.track_tcp && config.track_icmp && p->protocol != IPPROTO_TCP)
+		aggregate_rtt_at(h, PPING_PREFIX_ICMP, rtt);
+	host__count(h, PPING_COUNT_RTTS_AGGREGATED);
+}
+
+#endif /* ENGINE_AGGREGATE_H */
