@@ -202,7 +202,8 @@ const struct option_row options_table[] = {
 	{ OPTION_GROUP_FILES, 0, "rotate-interval", "S", NUMBER(1, 100 * WEEK_S, 1),
 	  .source = OPTION_LIVE, FIELD(rotate_interval_s), .unit = "seconds",
 	  .help = "begin another file at every multiple of S seconds of the local time of day",
-	  .more = "With 3600 that is at every full hour, with 86400 at midnight." },
+	  .more = "With 3600 that is at every full hour, with 86400 at midnight. "
+		  "With --relative-time it is S seconds after the start and so on." },
 	{ OPTION_GROUP_FILES, 0, "compress", "METHOD", OPTION_CHOICE, FIELD(compress),
 	  .choices = compressions, .def = "by-name",
 	  .help = "compress the files of --write; by-name: as a .zst or .gz at the end of the "

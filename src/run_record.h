@@ -2,7 +2,7 @@
 /*
  * What a file says of the run that wrote it, in a record at its beginning and
  * one at its end, so that it can be understood by itself. Nothing in it is an
- * address, a path or an expression: of an option that takes one, only the name
+ * address (of the traffic or ours), a path or an expression: of an option that takes one, only the name
  * is told.
  */
 #ifndef SRC_RUN_RECORD_H
