@@ -54,6 +54,7 @@ optional = $(eval $(call optional_library,$(1),$(2),$(3)))
 
 $(call optional,MICROHTTPD,libmicrohttpd,for --metrics)
 $(call optional,NETTLE,nettle,for --anonymize)
+$(call optional,ZSTD,libzstd,for --compress zstd)
 
 # The BPF side sees the target's uapi headers; clang's bpf target knows no architecture.
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
@@ -135,7 +136,7 @@ $(BUILD)/bench/floor.skel.h: tests/bench/floor_kern.c | $(BUILD)/bench
 
 $(BUILD)/bench/%: tests/bench/%.c $(LIB) $(SKEL) $(BUILD)/bench/floor.skel.h | $(BUILD)/bench
 	$(say) BENCH $@
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(WARN) -MMD -MP -MF $@.d $< $(LIB) $(LIBS) -o $@
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(WARN) -MMD -MP -MF $@.d $< $(LIB) $(LIBS) -lm -o $@
 
 $(MAKE_CAPTURES): tests/captures/make_captures.c | $(BUILD)/captures
 	$(say) TEST $@

@@ -50,6 +50,7 @@ static void print_summary(const struct run *run)
 	struct summary summary;
 
 	summarize(run, &summary);
+	sink__plan(run->sink, &summary.plan);
 	summary__print(stderr, &summary);
 }
 
@@ -75,16 +76,36 @@ static int start(struct run *run)
 	return monitor__new(&run->monitor, run->loop, &run->options, run->sink);
 }
 
+static void count(void *ctx, struct pping_counters *counters)
+{
+	struct run *run = ctx;
+
+	if (run->monitor)
+		monitor__counters(run->monitor, counters);
+	else
+		replay__counters(run->replay, counters);
+}
+
+static const char *attached(void *ctx)
+{
+	struct run *run = ctx;
+
+	return monitor__attached(run->monitor);
+}
+
 static int measure(struct run *run)
 {
+	struct run_source source = { run, count, run->options.read_path ? NULL : attached };
 	int err = start(run), finished;
 
 	if (err)
 		return err;
-	err = loop__run(run->loop);
+	err = sink__begin(run->sink, &source);
+	if (!err)
+		err = loop__run(run->loop);
 	/* signals stay blocked: a second Ctrl-C must not cost what was measured, and the end is bounded */
 	finished = run->monitor ? monitor__finish(run->monitor) : replay__finish(run->replay);
-	return err ? err : finished;
+	return err < 0 ? err : finished;
 }
 
 static int run_options(struct run *run)
@@ -107,8 +128,11 @@ static int run_options(struct run *run)
 	err = measure(run);
 	if (was_started(run))
 		summarize(run, &summary);
-	closed =
-		was_started(run) ? sink__close(run->sink, LAST_WRITE_MS) : sink__discard(run->sink);
+	closed = was_started(run) ? sink__close(run->sink, LAST_WRITE_MS, &summary.plan)
+				  : sink__discard(run->sink);
+	if (was_started(run) && summary.plan.known)
+		summary.records =
+			summary.plan.events; /* what the last file has no room for was not */
 	if (was_started(run) && !run->options.quiet)
 		summary__print(stderr, &summary);
 	monitor__free(run->monitor);

@@ -45,6 +45,19 @@ struct format_totals {
 	uint32_t prefixes; /* that have a place now */
 };
 
+/* One of the things that are told about a run, not about a packet. */
+enum format_fact_kind { FORMAT_TEXT, FORMAT_NUMBER, FORMAT_TENTHS, FORMAT_YES };
+
+/* A record of facts that has no time. */
+#define FORMAT_NO_TIME UINT64_MAX
+
+struct format_fact {
+	const char *key; /* letters, digits and _; NULL: left out */
+	enum format_fact_kind kind;
+	const char *text; /* any bytes */
+	uint64_t number; /* FORMAT_TENTHS: ten times what it stands for; FORMAT_YES: 0 or 1 */
+};
+
 struct format {
 	const char *name;
 	bool appendable; /* a file may hold several runs one after the other */
@@ -60,6 +73,9 @@ struct format {
 	void (*totals)(struct text *out, const struct format_settings *set,
 		       const struct format_totals *totals, uint64_t wall_ns, bool first);
 	void (*end)(struct text *out); /* after the last record; may be NULL */
+	/* A record of its own of them. NULL: the format has no form for it. */
+	void (*facts)(struct text *out, const struct format_settings *set,
+		      const struct format_fact *facts, size_t n, uint64_t wall_ns, bool first);
 };
 
 extern const struct format format_standard;

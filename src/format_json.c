@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * JSON Lines, and the same objects in one array. Times are integers in
- * nanoseconds; no string needs escaping, all come from here.
+ * nanoseconds; no string of an event needs escaping, all come from here.
  */
+#include <stdio.h>
+
 #include "fields.h"
 #include "format_aggregate.h"
 #include "format_util.h"
@@ -313,6 +315,76 @@ static void json_totals(struct text *out, const struct format_settings *set,
 	format_aggregate__json_totals(out, totals, wall_ns);
 }
 
+/* An interface's name may hold a quote, a backslash and bytes that are no UTF-8. */
+static void append_string(struct text *out, const char *string)
+{
+	const unsigned char *c;
+	char escape[sizeof("\\u00ff")];
+
+	text__append(out, "\"", 1);
+	for (c = (const unsigned char *)string; *c; c++) {
+		if (*c >= ' ' && *c < 0x7f && *c != '"' && *c != '\\') {
+			text__append(out, (const char *)c, 1);
+			continue;
+		}
+		snprintf(escape, sizeof(escape), "\\u%04x", *c);
+		text__append(out, escape, strlen(escape));
+	}
+	text__append(out, "\"", 1);
+}
+
+static void append_key(struct text *out, const char *key, const char *comma)
+{
+	text__append(out, comma, strlen(comma));
+	text__append(out, "\"", 1);
+	text__append(out, key, strlen(key));
+	text__append(out, "\":", 2);
+}
+
+static void append_facts(struct text *out, const struct format_fact *facts, size_t n,
+			 uint64_t wall_ns)
+{
+	const char *comma = "";
+	char number[FORMAT_U64_MAX + 3];
+	size_t i;
+
+	text__append(out, "{", 1);
+	if (wall_ns != FORMAT_NO_TIME) {
+		append_key(out, "timestamp", "");
+		text__append(out, number, (size_t)(put_u64(number, wall_ns) - number));
+		comma = ",";
+	}
+	for (i = 0; i < n; i++) {
+		if (!facts[i].key)
+			continue;
+		append_key(out, facts[i].key, comma);
+		comma = ",";
+		if (facts[i].kind == FORMAT_TEXT)
+			append_string(out, facts[i].text);
+		else
+			text__append(out, number,
+				     (size_t)(format_util__put_fact(number, &facts[i]) - number));
+	}
+	text__append(out, "}", 1);
+}
+
+static void jsonl_facts(struct text *out, const struct format_settings *set,
+			const struct format_fact *facts, size_t n, uint64_t wall_ns, bool first)
+{
+	(void)set;
+	(void)first;
+	append_facts(out, facts, n, wall_ns);
+	text__append(out, "\n", 1);
+}
+
+static void json_facts(struct text *out, const struct format_settings *set,
+		       const struct format_fact *facts, size_t n, uint64_t wall_ns, bool first)
+{
+	(void)set;
+	json_comma(out, first);
+	append_facts(out, facts, n, wall_ns);
+}
+
 static void json_end(struct text *out)
 {
 	text__append(out, "\n]\n", 3);
@@ -326,6 +398,7 @@ const struct format format_json = {
 	.row = json_row,
 	.totals = json_totals,
 	.end = json_end,
+	.facts = json_facts,
 };
 
 const struct format format_jsonl = {
@@ -335,4 +408,5 @@ const struct format format_jsonl = {
 	.aggregation = jsonl_aggregation,
 	.row = jsonl_row,
 	.totals = jsonl_totals,
+	.facts = jsonl_facts,
 };

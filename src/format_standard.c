@@ -152,6 +152,49 @@ static void standard_totals(struct text *out, const struct format_settings *set,
 	text__append(out, "\n", 1);
 }
 
+/* One word, or several in quotes, whatever is in it. */
+static void append_words(struct text *out, const char *words)
+{
+	bool quote = !*words || strchr(words, ' ');
+	const unsigned char *c;
+	char byte;
+
+	text__append(out, "\"", quote);
+	for (c = (const unsigned char *)words; *c; c++) {
+		byte = *c >= ' ' && *c < 0x7f && *c != '"' ? (char)*c : '_';
+		text__append(out, &byte, 1);
+	}
+	text__append(out, "\"", quote);
+}
+
+/* A comment: who reads RTTs passes it over by its first character. */
+static void standard_facts(struct text *out, const struct format_settings *set,
+			   const struct format_fact *facts, size_t n, uint64_t wall_ns, bool first)
+{
+	char value[64];
+	size_t i;
+
+	(void)first;
+	text__append(out, "#", 1);
+	if (wall_ns != FORMAT_NO_TIME) {
+		value[0] = ' ';
+		text__append(out, value, (size_t)(put_time(value + 1, set, wall_ns) - value));
+	}
+	for (i = 0; i < n; i++) {
+		if (!facts[i].key)
+			continue;
+		text__append(out, " ", 1);
+		text__append(out, facts[i].key, strlen(facts[i].key));
+		text__append(out, "=", 1);
+		if (facts[i].kind == FORMAT_TEXT)
+			append_words(out, facts[i].text);
+		else
+			text__append(out, value,
+				     (size_t)(format_util__put_fact(value, &facts[i]) - value));
+	}
+	text__append(out, "\n", 1);
+}
+
 const struct format format_standard = {
 	.name = "standard",
 	.appendable = true,
@@ -159,4 +202,5 @@ const struct format format_standard = {
 	.aggregation = standard_aggregation,
 	.row = standard_row,
 	.totals = standard_totals,
+	.facts = standard_facts,
 };

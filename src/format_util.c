@@ -113,6 +113,18 @@ char *format_util__put_flow(char *p, const struct format_settings *set,
 	return put_endpoint(p, ip_version, &flow->daddr, flow->dport, brackets);
 }
 
+char *format_util__put_fact(char *p, const struct format_fact *fact)
+{
+	if (fact->kind == FORMAT_YES)
+		return put_string(p, fact->number ? "true" : "false");
+	if (fact->kind == FORMAT_NUMBER)
+		return put_u64(p, fact->number);
+	p = put_u64(p, fact->number / 10);
+	*p++ = '.';
+	*p++ = (char)('0' + fact->number % 10);
+	return p;
+}
+
 #define NAME(names, i) \
 	((i) < sizeof(names) / sizeof(*(names)) && (names)[i] ? (names)[i] : "unknown")
 

@@ -169,6 +169,9 @@ const char *format_util__flow_event_name(uint8_t flow_event);
 const char *format_util__reason_name(uint8_t reason);
 const char *format_util__trigger_name(uint8_t trigger);
 
+/* A fact's value other than text: FORMAT_U64_MAX bytes and two more at most. */
+char *format_util__put_fact(char *p, const struct format_fact *fact);
+
 static inline char *put_protocol(char *p, uint8_t protocol)
 {
 	switch (protocol) {

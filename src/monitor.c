@@ -38,6 +38,8 @@ struct monitor {
 	struct metrics_server *metrics_server;
 	struct loop_source *events_source, *netdev_source, *drain_timer, *second_timer;
 	struct loop_source *report_timer, *fold_timer;
+	struct loop_source *status_timer, *duration_timer;
+	struct status_look looked; /* for --status */
 	bool draining; /* events_source is watched */
 	bool finished;
 	bool report_due; /* and could not go out: the reader of our output is slow */
@@ -63,9 +65,10 @@ static int on_event(void *ctx, const struct pping_event *event)
 
 static int drain(struct monitor *m, uint64_t horizon)
 {
-	int err = events__drain(m->events, horizon, on_event, m);
-	int flushed = sink__flush(m->sink);
+	int err = events__drain(m->events, horizon, on_event, m), flushed;
 
+	sink__reached(m->sink, horizon);
+	flushed = sink__flush(m->sink);
 	return err ? err : flushed;
 }
 
@@ -159,6 +162,66 @@ static int on_second(void *ctx, uint64_t expirations)
 	err = tell_lost(m);
 	if (!err)
 		tell_pressure(m);
+	return err;
+}
+
+/* --- --status, --duration ----------------------------------------------------------- */
+
+static int look(struct monitor *m, struct status_look *at)
+{
+	struct netdev_info info;
+
+	memset(at, 0, sizeof(*at));
+	at->mono_ns = clock__now() - HANDOVER_NS;
+	if (!netdev__find(m->options->interface, &info) && info.has_stats) {
+		at->has_stats = true;
+		at->stats = info.stats;
+		at->ifindex = info.ifindex;
+	}
+	return kernel__counters(m->kernel, &at->counters);
+}
+
+/* Events from before it are out first: records are in order of time. */
+static int on_status(void *ctx, uint64_t expirations)
+{
+	const struct mapclean_report *pass = mapclean__last(((struct monitor *)ctx)->clean);
+	struct status status = { .counted_flows = pass->passes > 0 };
+	struct monitor *m = ctx;
+	int err = look(m, &status.to);
+
+	(void)expirations;
+	/* the output is stuck: a later one tells of the longer time */
+	if (err || sink__full(m->sink))
+		return err;
+	err = drain(m, status.to.mono_ns);
+	if (err)
+		return err;
+	status.from = m->looked;
+	status.flows = pass->did.n[PPING_CLEANUP_REPLIED];
+	m->looked = status.to;
+	return sink__status(m->sink, &status);
+}
+
+static int on_duration(void *ctx, uint64_t expirations)
+{
+	(void)ctx;
+	(void)expirations;
+	return LOOP_STOP;
+}
+
+static int start_timers(struct monitor *m, struct loop *loop)
+{
+	const struct options *o = m->options;
+	int err = 0;
+
+	if (o->status_interval_ns) {
+		err = look(m, &m->looked);
+		if (!err)
+			err = loop__timer(loop, o->status_interval_ns, on_status, m,
+					  &m->status_timer);
+	}
+	if (!err && o->duration_ns)
+		err = loop__timer(loop, o->duration_ns, on_duration, m, &m->duration_timer);
 	return err;
 }
 
@@ -515,7 +578,9 @@ static int start(struct monitor *m, struct loop *loop)
 	/* loading takes a while: since we listen nothing escapes us, but before it may have changed */
 	if (!err)
 		err = find_device(m);
-	return err ? err : attach(m);
+	if (!err)
+		err = attach(m);
+	return err ? err : start_timers(m, loop);
 }
 
 int monitor__new(struct monitor **monitor, struct loop *loop, const struct options *options,
@@ -575,11 +640,23 @@ void monitor__summary(struct monitor *m, struct summary *s)
 	s->records = sink__records(m->sink);
 }
 
+void monitor__counters(struct monitor *m, struct pping_counters *counters)
+{
+	kernel__counters(m->kernel, counters);
+}
+
+const char *monitor__attached(const struct monitor *m)
+{
+	return m->attach ? attach__how(m->attach) : "away";
+}
+
 void monitor__free(struct monitor *m)
 {
 	if (!m)
 		return;
 	detach(m);
+	loop__remove(m->duration_timer);
+	loop__remove(m->status_timer);
 	loop__remove(m->fold_timer);
 	loop__remove(m->report_timer);
 	loop__remove(m->second_timer);

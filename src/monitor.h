@@ -21,6 +21,10 @@ int monitor__new(struct monitor **monitor, struct loop *loop, const struct optio
 int monitor__finish(struct monitor *monitor);
 /* The totals so far, or of the whole run after monitor__finish(). */
 void monitor__summary(struct monitor *monitor, struct summary *summary);
+/* Less than a summary, and cheap. */
+void monitor__counters(struct monitor *monitor, struct pping_counters *counters);
+/* How: "ingress tc, TCX" and the like. */
+const char *monitor__attached(const struct monitor *monitor);
 void monitor__free(struct monitor *monitor); /* NULL is fine */
 
 #endif /* SRC_MONITOR_H */

@@ -12,12 +12,22 @@
 
 #include "pping.h"
 
+/* Totals since the device was made; the beginning of the kernel's struct rtnl_link_stats64. */
+struct netdev_stats {
+	__u64 rx_packets;
+	__u64 tx_packets;
+	__u64 rx_bytes;
+	__u64 tx_bytes;
+};
+
 struct netdev_info {
 	int ifindex;
 	unsigned short arp_type; /* ARPHRD_, net/if_arp.h */
 	unsigned int mtu;
 	bool up; /* IFF_UP */
 	bool running; /* IFF_RUNNING: has carrier */
+	bool has_stats;
+	struct netdev_stats stats; /* as of when it was asked for */
 };
 
 /*

@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "compressor.h"
 #include "fields.h"
+#include "file_name.h"
 #include "options.h"
 #include "options_print.h"
 #include "pping.h"
@@ -32,6 +34,13 @@ static const char *const formats[] = {
 	[FORMAT_JSON] = "json",
 	[FORMAT_JSONL] = "jsonl",
 	[FORMAT_PPVIZ] = "ppviz",
+	NULL,
+};
+static const char *const compressions[] = {
+	[COMPRESS_BY_NAME] = "by-name",
+	[COMPRESS_NONE] = "none",
+	[COMPRESS_ZSTD] = "zstd",
+	[COMPRESS_GZIP] = "gzip",
 	NULL,
 };
 static const char *const hooks[] = { [HOOK_TC] = "tc", [HOOK_XDP] = "xdp", NULL };
@@ -143,11 +152,16 @@ const struct option_row options_table[] = {
 	  .help = "append to FILE instead of printing to standard output; json wants a new file",
 	  .more = "A line format is appended, the json format refuses a file that exists. "
 		  "A FILE of - is standard output. "
-		  "SIGHUP makes pping open FILE anew, see SIGNALS." },
+		  "SIGHUP makes pping open FILE anew, see SIGNALS. "
+		  "With a time in its name, as in rtts-%Y%m%d.jsonl, a name that ends in .zst or .gz, "
+		  "or one of the options that rotate or compress, it is different: see "
+		  "FILES FOR LONG RUNS." },
 	{ OPTION_GROUP_OUTPUT, 0, "counters", FIELD(counters),
 	  .help = "add packets and bytes, sent and received, to each RTT of json and jsonl",
 	  .more = "It costs a little on every packet of every flow, as nothing else does. "
 		  "It can't be combined with the other formats." },
+	{ OPTION_GROUP_OUTPUT, 0, "no-flow-events", FIELD(no_flow_events),
+	  .help = "leave out the openings and closings of flows" },
 	{ OPTION_GROUP_OUTPUT, 0, "fields", "LIST", OPTION_FIELDS, FIELD(fields),
 	  .print = options_print__fields,
 	  .help = "of json and jsonl, write exactly the fields that LIST names; +LIST adds them to "
@@ -172,6 +186,43 @@ const struct option_row options_table[] = {
 	  FIELD(metrics_series), .unit = "a number of prefixes", .def = "100",
 	  .help = "with --aggregate, prefixes that have a histogram of their own in the metrics; "
 		  "the others are counted together" },
+
+	{ OPTION_GROUP_FILES, 0, "duration", "S", DECIMAL(100 * WEEK_S, PPING_NS_PER_SEC),
+	  FIELD(duration_ns), .unit = "seconds", .def = "0",
+	  .help = "end after that long; of a capture, that long behind its first packet; "
+		  "0 means never" },
+	{ OPTION_GROUP_FILES, 0, "count", "N", NUMBER(0, 1ULL << 60, 1), FIELD(count),
+	  .unit = "a number", .def = "0", .help = "end after so many RTTs; 0 means never",
+	  .more = "Flow events between them are printed and not counted." },
+	{ OPTION_GROUP_FILES, 0, "rotate-size", "SIZE", OPTION_SIZE, .min = 16 * 1024,
+	  .max = 1ULL << 60, FIELD(rotate_size),
+	  .help = "begin another file of --write when this one has SIZE bytes on the disk; K, M, "
+		  "G and T are powers of 1024",
+	  .more = "See FILES FOR LONG RUNS, for this and the options that follow." },
+	{ OPTION_GROUP_FILES, 0, "rotate-interval", "S", NUMBER(1, 100 * WEEK_S, 1),
+	  .source = OPTION_LIVE, FIELD(rotate_interval_s), .unit = "seconds",
+	  .help = "begin another file at every multiple of S seconds of the local time of day",
+	  .more = "With 3600 that is at every full hour, with 86400 at midnight. "
+		  "With --relative-time it is S seconds after the start and so on." },
+	{ OPTION_GROUP_FILES, 0, "compress", "METHOD", OPTION_CHOICE, FIELD(compress),
+	  .choices = compressions, .def = "by-name",
+	  .help = "compress the files of --write; by-name: as a .zst or .gz at the end of the "
+		  "name says" },
+	{ OPTION_GROUP_FILES, 0, "max-storage", "SIZE", OPTION_STORAGE, .min = 256 * 1024,
+	  .max = 1ULL << 60, FIELD(max_storage),
+	  .help = "keep all files of this run together within SIZE: \"SIZE,stop\" (or SIZE alone) "
+		  "ends the run there, \"SIZE,drop-oldest\" removes its oldest finished file" },
+	{ OPTION_GROUP_FILES, 0, "on-rotate", "COMMAND", OPTION_TEXT, FIELD(on_rotate),
+	  .help = "run a shell command for each file that is finished; its name is $1 and "
+		  "$PPING_FILE" },
+	{ OPTION_GROUP_FILES, 0, "run-records", FIELD(run_records),
+	  .help = "begin and end the output with a record that says what run it is of; files that "
+		  "are rotated or compressed have them anyway" },
+	{ OPTION_GROUP_FILES, 0, "status", "S", DECIMAL(WEEK_S, PPING_NS_PER_SEC),
+	  .source = OPTION_LIVE, FIELD(status_interval_ns), .unit = "seconds", .def = "0",
+	  .help = "every S seconds print a record with the flows there are, rates and the load of "
+		  "the interface; 0 means never" },
+
 	{ OPTION_GROUP_PRIVACY, 0, "anonymize", "METHOD", OPTION_METHOD, FIELD(anonymity.method),
 	  .choices = anonymize_methods, .def = "none",
 	  .help = "what becomes of each address before anything is written",
@@ -250,6 +301,7 @@ const struct option_row options_table[] = {
 struct parse {
 	struct options *opts;
 	bool given[ROWS];
+	const char *given_as[ROWS]; /* for opts->given */
 	bool fields_added; /* --fields +LIST */
 	const struct option_row *print; /* the first --help or the like */
 	char complaint[512]; /* the first one, without "pping: " */
@@ -286,6 +338,12 @@ static struct quoted quote(const char *word)
 	return q;
 }
 #define QUOTE(word) (quote(word).text)
+
+/* Of ASCII, in any locale. */
+static char capital(char c)
+{
+	return c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c;
+}
 
 /* --- values ------------------------------------------------------------------ */
 
@@ -465,6 +523,66 @@ static void take_prefix(struct parse *p, const struct option_row *row, const cha
 		p->opts->local[p->opts->locals++] = prefix;
 }
 
+/*
+ * "20G": digits and perhaps a unit. What a comma begins is left to the caller.
+ * NULL or what is wrong with it.
+ */
+static const char *parse_size(const struct option_row *row, const char *text, uint64_t *value,
+			      const char **end)
+{
+	static const char units[] = "KMGT";
+	size_t digits = strspn(text, DIGITS);
+	uint64_t number = 0, scale = 1;
+	const char *unit;
+
+	if (!digits)
+		return "is not a size";
+	*end = text + digits;
+	unit = **end ? strchr(units, capital(**end)) : NULL;
+	if (unit) {
+		scale <<= 10 * (unit - units + 1);
+		++*end;
+	}
+	if (**end && **end != ',')
+		return "is not a size";
+	for (size_t i = 0; i < digits; i++) {
+		number = 10 * number + (text[i] - '0');
+		if (number > row->max / scale)
+			return "is too large";
+	}
+	*value = number * scale;
+	return *value < row->min ? "is too small" : NULL;
+}
+
+static void take_size(struct parse *p, const struct option_row *row, const char *text)
+{
+	const char *end = "", *why;
+	uint64_t value = 0;
+
+	why = parse_size(row, text, &value, &end);
+	if (!why && *end)
+		why = "is not a size";
+	if (why)
+		complain_value(p, row, text, why);
+	else
+		store(p, row, value);
+}
+
+static void take_storage(struct parse *p, const struct option_row *row, const char *text)
+{
+	const char *end = "", *why;
+	uint64_t value = 0;
+
+	why = parse_size(row, text, &value, &end);
+	p->opts->drop_oldest = !strcmp(end, ",drop-oldest");
+	if (!why && *end && strcmp(end, ",stop") && !p->opts->drop_oldest)
+		why = "has something else than stop or drop-oldest behind its size";
+	if (why)
+		complain_value(p, row, text, why);
+	else
+		store(p, row, value);
+}
+
 /* Digits, 1 to 65535; 0 if it is anything else. */
 static uint16_t parse_port(const char *text)
 {
@@ -628,6 +746,12 @@ static void take_value(struct parse *p, const struct option_row *row, const char
 	case OPTION_PREFIX:
 		take_prefix(p, row, text);
 		break;
+	case OPTION_SIZE:
+		take_size(p, row, text);
+		break;
+	case OPTION_STORAGE:
+		take_storage(p, row, text);
+		break;
 	case OPTION_ENDPOINT:
 		take_endpoint(p, row, text);
 		break;
@@ -644,13 +768,30 @@ static void take_value(struct parse *p, const struct option_row *row, const char
 	}
 }
 
-/* --- unknown options ----------------------------------------------------------- */
-
-/* Of ASCII, in any locale. */
-static char capital(char c)
+/* What a run record may tell: the rows as they were given, words of the user's only by their kind. */
+static void note_given(struct parse *p, const struct option_row *row, const char *text)
 {
-	return c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c;
+	bool secret = row->kind == OPTION_TEXT || row->kind == OPTION_FILE ||
+		      row->kind == OPTION_PREFIX || row->kind == OPTION_ENDPOINT;
+
+	p->given[row - options_table] = true;
+	p->given_as[row - options_table] = secret ? row->arg : text ? text : "";
 }
+
+static void list_given(struct parse *p)
+{
+	char *given = p->opts->given;
+
+	for (const struct option_row *row = options_table; row->name; row++) {
+		const char *text = p->given_as[row - options_table];
+
+		if (p->given[row - options_table])
+			options_print__append(given, sizeof(p->opts->given), "%s--%s%s%s",
+					      *given ? " " : "", row->name, *text ? " " : "", text);
+	}
+}
+
+/* --- unknown options ----------------------------------------------------------- */
 
 /* Edits between two names: insert, delete, replace, swap neighbours; capitals don't count. */
 static int distance(const char *a, const char *b, int limit)
@@ -820,7 +961,7 @@ static void read_arguments(struct parse *p, int argc, char **argv)
 			complain_option(p, id, argv);
 		} else if ((row = find_id(id))) {
 			take_value(p, row, optarg);
-			p->given[row - options_table] = true;
+			note_given(p, row, optarg);
 		}
 	}
 	if (optind < argc) /* behind a "--" */
@@ -867,6 +1008,79 @@ static void check_source(struct parse *p)
 	}
 }
 
+/* As the name's end says, where nothing else is said. */
+static enum option_compress compression_of(const struct options *opts)
+{
+	if (opts->compress != COMPRESS_BY_NAME)
+		return opts->compress;
+	if (opts->write_path && file_name__ends_with(opts->write_path, ".zst"))
+		return COMPRESS_ZSTD;
+	if (opts->write_path && file_name__ends_with(opts->write_path, ".gz"))
+		return COMPRESS_GZIP;
+	return COMPRESS_NONE;
+}
+
+/* The first option given that is about the files of --write, or NULL. */
+static const char *option_for_files(const struct options *opts)
+{
+	return opts->rotate_size	 ? "rotate-size"
+	       : opts->rotate_interval_s ? "rotate-interval"
+	       : opts->max_storage	 ? "max-storage"
+	       : opts->on_rotate	 ? "on-rotate"
+	       : opts->compress == COMPRESS_ZSTD || opts->compress == COMPRESS_GZIP ? "compress"
+										    : NULL;
+}
+
+static void check_name(struct parse *p)
+{
+	const struct options *opts = p->opts;
+	const char *wrong = file_name__check(opts->write_path);
+
+	if (wrong)
+		complain(p, "--write: %s %s; %%%% is a percent sign", QUOTE(opts->write_path),
+			 wrong);
+	if (opts->relative_time && file_name__has_time(opts->write_path))
+		complain(p,
+			 "--write: %s would tell the time, which --relative-time does not; leave "
+			 "it out: files are numbered",
+			 QUOTE(opts->write_path));
+	if (file_name__ends_with(opts->write_path, FILE_NAME_PART))
+		complain(p,
+			 "--write: %s ends in " FILE_NAME_PART
+			 ", as files in progress do; give another name",
+			 QUOTE(opts->write_path));
+	if ((opts->compress == COMPRESS_ZSTD && file_name__ends_with(opts->write_path, ".gz")) ||
+	    (opts->compress == COMPRESS_GZIP && file_name__ends_with(opts->write_path, ".zst")))
+		complain(p, "--compress %s conflicts with --write %s; give another name",
+			 compressions[opts->compress], QUOTE(opts->write_path));
+	if (opts->compress == COMPRESS_ZSTD && !compressor__has(COMPRESSOR_ZSTD))
+		complain(p, "this pping was built without zstd; use --compress gzip, or a name "
+			    "that ends in .gz");
+}
+
+/* Whether the output is a series of files, and what that needs. */
+static void check_files(struct parse *p)
+{
+	struct options *opts = p->opts;
+	bool file = opts->write_path && strcmp(opts->write_path, "-");
+	const char *option = option_for_files(opts);
+
+	opts->compress = compression_of(opts);
+	if (option && !file)
+		complain(p, "--%s is for files; name them with --write", option);
+	if (!file)
+		return;
+	opts->rotating = option || opts->compress > COMPRESS_NONE || strchr(opts->write_path, '%');
+	if (opts->rotating)
+		check_name(p);
+	/* or the file in progress could outgrow the budget, and it can't be dropped */
+	if (opts->drop_oldest && opts->rotate_size > opts->max_storage / 4)
+		complain(p, "--rotate-size is more than a quarter of --max-storage: drop-oldest "
+			    "needs several files; give a smaller one");
+	if (opts->drop_oldest && !opts->rotate_size)
+		opts->rotate_size = opts->max_storage / 4;
+}
+
 static void check_format(struct parse *p)
 {
 	const struct options *opts = p->opts;
@@ -901,6 +1115,20 @@ static void check_privacy(struct parse *p)
 		complain(p,
 			 "--fields src_ip and dest_ip conflict with --anonymize remove; leave them "
 			 "out");
+}
+
+/* A run that would wait for RTTs that are not written never ends. */
+static void check_ends(struct parse *p)
+{
+	const struct options *opts = p->opts;
+
+	if (opts->count && opts->aggregate_ns && !opts->events)
+		complain(p, "--count conflicts with --aggregate, which counts no RTT by itself; "
+			    "use --duration, or add --events");
+	if (opts->count && opts->fields && !p->fields_added &&
+	    !(fields__kinds(opts->fields) & FIELDS_OF_RTT))
+		complain(p, "--count conflicts with --fields without a field of RTTs; leave one "
+			    "out");
 }
 
 /* Aggregates are no finer than what is shown of an address; and what nobody asked for is not collected. */
@@ -956,6 +1184,8 @@ static void check_together(struct parse *p)
 			    "--xdp-mode out");
 	check_format(p);
 	check_privacy(p);
+	check_files(p);
+	check_ends(p);
 	if (opts->aggregate_ns && opts->format == FORMAT_PPVIZ)
 		complain(p, "--aggregate conflicts with --format ppviz, which has no form for it; "
 			    "use another format");
@@ -969,6 +1199,11 @@ static void check_together(struct parse *p)
 		complain(p,
 			 "--metrics-series needs --metrics and --aggregate; add them or leave it "
 			 "out");
+	if (opts->format == FORMAT_PPVIZ && (opts->status_interval_ns || opts->run_records))
+		complain(p,
+			 "--%s conflicts with --format ppviz, which has no form for it; "
+			 "leave one out",
+			 opts->run_records ? "run-records" : "status");
 	if (opts->debug_cleanup && !opts->cleanup_interval_ns)
 		complain(p, "--debug-cleanup conflicts with --cleanup-interval 0; leave one out");
 }
@@ -988,6 +1223,11 @@ __be32 options__prefix_mask(uint32_t bits, int word)
 {
 	bits = bits < 32U * word ? 0 : bits - 32U * word;
 	return htonl(!bits ? 0 : bits >= 32 ? ~0U : ~0U << (32 - bits));
+}
+
+const char *options__anonymity(const struct options *opts)
+{
+	return anonymize_methods[opts->anonymity.method];
 }
 
 enum options_verdict options__parse(struct options *opts, int argc, char **argv)
@@ -1011,5 +1251,6 @@ enum options_verdict options__parse(struct options *opts, int argc, char **argv)
 		opts->track_tcp = true;
 	choose_fields(&p);
 	leave_out(opts);
+	list_given(&p);
 	return OPTIONS_RUN;
 }

@@ -26,6 +26,9 @@ enum option_anonymize {
 enum option_ports { PORTS_KEPT, PORTS_EPHEMERAL, PORTS_ALL };
 enum option_xdp_mode { OPTION_XDP_UNSPECIFIED, OPTION_XDP_NATIVE, OPTION_XDP_GENERIC };
 
+/* As compressor.h has them, but for the first. */
+enum option_compress { COMPRESS_BY_NAME, COMPRESS_NONE, COMPRESS_ZSTD, COMPRESS_GZIP };
+
 #define OPTIONS_MAX_LOCAL 64
 
 /* How addresses and ports are made unrecognisable, see anonymize.h. */
@@ -55,7 +58,18 @@ struct options {
 	const char *filter; /* NULL: none */
 	struct option_prefix local[OPTIONS_MAX_LOCAL];
 	uint32_t locals;
-	const char *write_path; /* NULL: stdout */
+	const char *write_path; /* NULL or "-": stdout */
+	bool rotating; /* write_path is a pattern of names: rotation.h; else one file, as it is */
+	enum option_compress compress; /* not COMPRESS_BY_NAME once parsed */
+	uint64_t rotate_size; /* bytes; 0: no limit */
+	uint64_t rotate_interval_s; /* 0: no limit */
+	uint64_t max_storage; /* bytes; 0: no limit */
+	bool drop_oldest; /* to keep to max_storage */
+	const char *on_rotate; /* NULL: none */
+	bool run_records;
+	uint64_t status_interval_ns; /* 0: none */
+	uint64_t duration_ns; /* 0: no limit */
+	uint64_t count; /* of RTTs; 0: no limit */
 	uint64_t rate_limit_ns;
 	uint32_t rtt_rate; /* fixed point, PPING_RATE_SHIFT fractional bits */
 	bool use_srtt;
@@ -86,6 +100,8 @@ struct options {
 	uint32_t fields; /* fields.h: a JSON record's; 0: the usual ones */
 	bool quiet; /* no summary and no notes on stderr; errors stay */
 	bool exit_on_removal;
+	/* the options that were given, with what they were given unless that may be anybody's secret */
+	char given[1024];
 };
 
 enum options_verdict {
@@ -96,6 +112,9 @@ enum options_verdict {
 
 /* Word 0 or 1 of the mask of a prefix of bits, in network byte order. */
 __be32 options__prefix_mask(uint32_t bits, int word);
+
+/* The name of the method, as --anonymize takes it. */
+const char *options__anonymity(const struct options *opts);
 
 enum options_verdict options__parse(struct options *opts, int argc, char **argv);
 

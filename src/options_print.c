@@ -13,10 +13,15 @@
 #define HELP_INDENT 28 /* where the right column of --help begins */
 
 static const char *const group_titles[] = {
-	[OPTION_GROUP_WHAT] = "What to measure",    [OPTION_GROUP_SAMPLING] = "How often",
-	[OPTION_GROUP_AGGREGATING] = "Aggregating", [OPTION_GROUP_OUTPUT] = "Output",
-	[OPTION_GROUP_PRIVACY] = "Privacy",	    [OPTION_GROUP_ATTACHING] = "Attaching",
-	[OPTION_GROUP_MEMORY] = "Flows and memory", [OPTION_GROUP_HELP] = "Help",
+	[OPTION_GROUP_WHAT] = "What to measure",
+	[OPTION_GROUP_SAMPLING] = "How often",
+	[OPTION_GROUP_AGGREGATING] = "Aggregating",
+	[OPTION_GROUP_OUTPUT] = "Output",
+	[OPTION_GROUP_FILES] = "Long runs",
+	[OPTION_GROUP_PRIVACY] = "Privacy",
+	[OPTION_GROUP_ATTACHING] = "Attaching",
+	[OPTION_GROUP_MEMORY] = "Flows and memory",
+	[OPTION_GROUP_HELP] = "Help",
 };
 
 void options_print__append(char *buf, size_t size, const char *fmt, ...)
@@ -70,6 +75,17 @@ void options_print__wants(const struct option_row *row, char *buf, size_t size)
 		break;
 	case OPTION_PREFIX:
 		options_print__append(buf, size, "an address or a prefix like 192.0.2.0/24");
+		break;
+	case OPTION_SIZE:
+		options_print__append(buf, size,
+				      "bytes, or KiB, MiB, GiB or TiB as in 100M, from %lluK on",
+				      (unsigned long long)row->min / 1024);
+		break;
+	case OPTION_STORAGE:
+		options_print__append(buf, size,
+				      "a size like 20G, from %lluK on, and \",stop\" or "
+				      "\",drop-oldest\" behind it if you like",
+				      (unsigned long long)row->min / 1024);
 		break;
 	case OPTION_ENDPOINT:
 		options_print__append(buf, size,

@@ -20,6 +20,8 @@ enum option_kind {
 	OPTION_FILE,
 	OPTION_TEXT, /* as it is given */
 	OPTION_PREFIX, /* may be given several times */
+	OPTION_SIZE, /* bytes, or with K, M, G or T so many KiB, MiB, GiB or TiB */
+	OPTION_STORAGE, /* a size, and ",stop" or ",drop-oldest" */
 	OPTION_ENDPOINT, /* an address and a port */
 	OPTION_METHOD, /* a choice that may have prefix lengths behind it */
 	OPTION_FIELDS, /* a list, or "help", which prints instead of running */
@@ -38,6 +40,7 @@ enum option_group {
 	OPTION_GROUP_SAMPLING,
 	OPTION_GROUP_AGGREGATING,
 	OPTION_GROUP_OUTPUT,
+	OPTION_GROUP_FILES,
 	OPTION_GROUP_PRIVACY,
 	OPTION_GROUP_ATTACHING,
 	OPTION_GROUP_MEMORY,

@@ -127,6 +127,13 @@ static bool keep_time(struct replay *r, const struct engine_frame *f)
 	return false;
 }
 
+/* --duration */
+static bool is_past_the_end(const struct replay *r, const struct engine_frame *f)
+{
+	return r->options->duration_ns && r->begun && f->time_ns > r->first_ns &&
+	       f->time_ns - r->first_ns >= r->options->duration_ns;
+}
+
 static int make_report(struct replay *r, uint64_t time_ns)
 {
 	const struct pping_counters *c = engine_host__counters(r->engine);
@@ -171,6 +178,8 @@ static int read_slice(struct replay *r)
 
 	for (int i = 0; i < SLICE_PACKETS && more > 0 && !err; i++) {
 		more = capture__next(r->capture, &frame);
+		if (more > 0 && is_past_the_end(r, &frame))
+			return LOOP_STOP;
 		if (more > 0)
 			err = take_frame(r, &frame);
 	}
@@ -193,7 +202,7 @@ static int on_ready(void *ctx, uint32_t epoll_events)
 	if (r->show_progress)
 		show_progress(r);
 	flushed = sink__flush(r->sink);
-	return err < 0 ? err : flushed < 0 ? flushed : err;
+	return err < 0 ? err : flushed ? flushed : err;
 }
 
 static int on_full_timer(void *ctx, uint64_t expirations)
@@ -217,7 +226,8 @@ static int wait_for_input(void *ctx, int fd)
 		{ .fd = r->signal_fd, .events = POLLIN },
 	};
 
-	sink__flush(r->sink);
+	if (sink__flush(r->sink))
+		return 1;
 	while (poll(fds, 2, -1) < 0)
 		if (errno != EINTR)
 			return -errno;
@@ -373,6 +383,11 @@ void replay__summary(const struct replay *r, struct summary *s)
 	s->evicted = s->counters.n[PPING_COUNT_FLOWS_CREATED] -
 		     s->counters.n[PPING_COUNT_FLOWS_REMOVED] - s->present;
 	s->records = sink__records(r->sink);
+}
+
+void replay__counters(const struct replay *r, struct pping_counters *counters)
+{
+	*counters = *engine_host__counters(r->engine);
 }
 
 void replay__free(struct replay *r)

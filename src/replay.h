@@ -23,6 +23,7 @@ int replay__new(struct replay **replay, struct loop *loop, const struct options 
 /* 0, or a negative errno if packets had to be passed over for their times (printed). */
 int replay__finish(struct replay *replay);
 void replay__summary(const struct replay *replay, struct summary *summary);
+void replay__counters(const struct replay *replay, struct pping_counters *counters);
 void replay__free(struct replay *replay); /* NULL is fine */
 
 #endif /* SRC_REPLAY_H */

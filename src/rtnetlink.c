@@ -41,6 +41,8 @@ bool rtnetlink__link(const struct nlmsghdr *message, const char *name, struct ne
 
 		if (type == IFLA_MTU)
 			has_mtu |= netlink__value(attr, &info->mtu, sizeof(info->mtu));
+		else if (type == IFLA_STATS64)
+			info->has_stats = netlink__value(attr, &info->stats, sizeof(info->stats));
 		else if (type == IFLA_IFNAME)
 			*named |= netlink__is_string(attr, name);
 		else if (type == IFLA_PROP_LIST)

@@ -133,6 +133,7 @@ void summary__print(FILE *to, const struct summary *s)
 	fprintf(to, "\n");
 	print_flows(to, s);
 	print_rtts(to, s);
+	plan__print_summary(to, &s->plan);
 	if (why)
 		fprintf(to, "  No RTT:  %s\n", why);
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "mapclean.h"
+#include "plan.h"
 #include "pping.h"
 
 struct summary {
@@ -19,6 +20,7 @@ struct summary {
 	uint64_t evicted; /* entries that gave way to newer ones */
 	bool down; /* the interface is there and down */
 	uint64_t records; /* events that went to the output */
+	struct plan plan; /* where they went */
 	/* of a capture */
 	bool capture;
 	uint64_t reading_ns; /* what it took */

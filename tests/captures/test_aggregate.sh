@@ -26,6 +26,8 @@ else
     check "${shared[@]}"
 fi
 
+"$PYTHON" tests/captures/check_rotated.py "$PPING" || failed=1
+
 # Two runs give the same bytes; json is one array of the same records.
 for file in "$TMP"/{ping,timeouts}.pcap; do
     name=$(basename "$file")

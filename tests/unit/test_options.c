@@ -11,7 +11,7 @@
 #include "src/options_print.h"
 #include "tests/unit/test.h"
 
-#define MAX_ARGS 14
+#define MAX_ARGS 20
 #define OUTPUT_SIZE 32768
 
 /* --- running options__parse with its output caught ------------------------------- */
@@ -124,6 +124,16 @@ static const char *differences(const struct options *o)
 		{ "no_flow_events", o->no_flow_events, false },
 		{ "fields", o->fields, 0 },
 		{ "exit_on_removal", o->exit_on_removal, false },
+		{ "rotating", o->rotating, false },
+		{ "compress", o->compress, COMPRESS_NONE },
+		{ "rotate_size", o->rotate_size, 0 },
+		{ "rotate_interval_s", o->rotate_interval_s, 0 },
+		{ "max_storage", o->max_storage, 0 },
+		{ "drop_oldest", o->drop_oldest, false },
+		{ "run_records", o->run_records, false },
+		{ "status_interval_ns", o->status_interval_ns, 0 },
+		{ "duration_ns", o->duration_ns, 0 },
+		{ "count", o->count, 0 },
 	};
 
 	text[0] = '\0';
@@ -151,6 +161,8 @@ static const char *differences(const struct options *o)
 		options_print__append(text, sizeof(text), " write_path=%s", o->write_path);
 	if (o->anonymity.key_path)
 		options_print__append(text, sizeof(text), " key_path=%s", o->anonymity.key_path);
+	if (o->on_rotate)
+		options_print__append(text, sizeof(text), " on_rotate=%s", o->on_rotate);
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
 		if (fields[i].value != fields[i].usual)
 			options_print__append(text, sizeof(text), " %s=%llu", fields[i].name,
@@ -227,6 +239,43 @@ static const struct {
 	{ { DEFAULT_I, "--write=-" }, "write_path=-" },
 	{ { DEFAULT_I, "-w", "a", "-w", "b" }, "write_path=b" },
 	{ { DEFAULT_I, "-q" }, "quiet=1" },
+
+#ifdef HAVE_ZSTD
+	{ { DEFAULT_I, "-w", "x.zst" }, "write_path=x.zst rotating=1 compress=2" },
+#endif
+	{ { DEFAULT_I, "-w", "x.gz" }, "write_path=x.gz rotating=1 compress=3" },
+	{ { DEFAULT_I, "-w", ".gz" }, "write_path=.gz" },
+	{ { DEFAULT_I, "-w", "x.gz", "--compress", "none" }, "write_path=x.gz" },
+	{ { DEFAULT_I, "-w", "x", "--compress", "gzip" }, "write_path=x rotating=1 compress=3" },
+	{ { DEFAULT_I, "-w", "x", "--compress", "by-name" }, "write_path=x" },
+	{ { DEFAULT_I, "-w", "x-%Y.jsonl" }, "write_path=x-%Y.jsonl rotating=1" },
+	{ { DEFAULT_I, "-w", "5%%" }, "write_path=5%% rotating=1" },
+	{ { DEFAULT_I, "-w", "x", "--rotate-size", "16K" },
+	  "write_path=x rotating=1 rotate_size=16384" },
+	{ { DEFAULT_I, "-w", "x", "--rotate-size", "16385" },
+	  "write_path=x rotating=1 rotate_size=16385" },
+	{ { DEFAULT_I, "-w", "x", "--rotate-size=3m", "--rotate-interval=3600" },
+	  "write_path=x rotating=1 rotate_size=3145728 rotate_interval_s=3600" },
+	{ { DEFAULT_I, "-w", "x", "--rotate-size=1T", "--max-storage=4T,drop-oldest" },
+	  "write_path=x rotating=1 rotate_size=1099511627776 max_storage=4398046511104 "
+	  "drop_oldest=1" },
+	{ { DEFAULT_I, "-w", "x", "--max-storage", "1M" },
+	  "write_path=x rotating=1 max_storage=1048576" },
+	{ { DEFAULT_I, "-w", "x", "--max-storage", "1M,drop-oldest", "--max-storage", "1G,stop" },
+	  "write_path=x rotating=1 max_storage=1073741824" },
+	/* or the file in progress could be all there is */
+	{ { DEFAULT_I, "-w", "x", "--max-storage", "1M,drop-oldest" },
+	  "write_path=x rotating=1 rotate_size=262144 max_storage=1048576 drop_oldest=1" },
+	{ { DEFAULT_I, "-w", "x", "--on-rotate", "rm $1" },
+	  "write_path=x on_rotate=rm $1 rotating=1" },
+	{ { DEFAULT_I, "--run-records", "--status", "0.5", "--no-flow-events" },
+	  "no_flow_events=1 run_records=1 status_interval_ns=500000000" },
+	{ { DEFAULT_I, "--count", "5", "-a", "1", "--events" },
+	  "aggregate_ns=1000000000 events=1 count=5" },
+	{ { DEFAULT_I, "-w", "100%%", "--relative-time" },
+	  "write_path=100%% relative_time=1 rotating=1" },
+	{ { DEFAULT_I, "--duration", "60480000", "--count", "1152921504606846976" },
+	  "duration_ns=60480000000000000 count=1152921504606846976" },
 
 	{ { DEFAULT_I, "-T" }, "" },
 	{ { DEFAULT_I, "-C" }, "track_tcp=0 track_icmp=1" },
@@ -333,6 +382,27 @@ static void words_of_argv(void)
 
 	CHECK(o->opts.interface == args[1]);
 	CHECK(o->opts.write_path == args[3]);
+}
+
+/* What is anybody's secret is not told, whichever option it is of. */
+static void given(void)
+{
+	struct outcome *o = PARSE("--read", "secret.pcap", "--filter", "host 192.0.2.1", "-r",
+				  "0.50", "--local", "192.0.2.1", "-w", "secret.gz", "--on-rotate",
+				  "secret", "-CFjsonl", "--max-storage", "1G,stop");
+
+	CHECK_STR(
+		o->opts.given,
+		"--read FILE --filter EXPR --local PREFIX --icmp --rate-limit 0.50 --format jsonl "
+		"--write FILE --max-storage 1G,stop --on-rotate COMMAND");
+	CHECK_STR(PARSE("-i", "eth0")->opts.given, "--interface eth0");
+	o = PARSE("-i", "eth0", "--metrics", "192.0.2.1:9100", "--anonymize", "truncate:16,32",
+		  "--fields", "timestamp,rtt,min_rtt,protocol,sent_packets", "-Fjsonl");
+	CHECK_STR(o->opts.given, "--interface eth0 --format jsonl "
+				 "--fields timestamp,rtt,min_rtt,protocol,sent_packets "
+				 "--metrics [ADDR:]PORT --anonymize truncate:16,32");
+	o = PARSE("-i", "eth0", "--anonymize", "ipcrypt", "--anonymize-key", "secret.key");
+	CHECK_STR(o->opts.given, "--interface eth0 --anonymize ipcrypt --anonymize-key FILE");
 }
 
 /* --- command lines that are wrong ---------------------------------------------------- */
@@ -446,6 +516,55 @@ static const struct {
 	  { "--metrics-series needs --metrics and --aggregate" } },
 	{ { DEFAULT_I, "--metrics", "1", "-a", "1", "--metrics-series", "1001" },
 	  { "too large; give a number of prefixes from 0 to 1000" } },
+	{ { DEFAULT_I, "-w", "x", "--rotate-size", "16383" },
+	  { "--rotate-size: \"16383\" is too small; give bytes, or KiB", "from 16K on" } },
+	{ { DEFAULT_I, "-w", "x", "--rotate-size", "K" }, { "\"K\" is not a size" } },
+	{ { DEFAULT_I, "-w", "x", "--rotate-size", "1M," }, { "\"1M,\" is not a size" } },
+	{ { DEFAULT_I, "-w", "x", "--rotate-size", "-1M" }, { "\"-1M\" is not a size" } },
+	{ { DEFAULT_I, "-w", "x", "--rotate-size", "1MB" }, { "\"1MB\" is not a size" } },
+	{ { DEFAULT_I, "-w", "x", "--rotate-size", "1.5M" }, { "is not a size" } },
+	{ { DEFAULT_I, "-w", "x", "--rotate-size", "99999999999T" }, { "is too large" } },
+	{ { DEFAULT_I, "-w", "x", "--rotate-size", "99999999999999999999" }, { "too large" } },
+	{ { DEFAULT_I, "-w", "x", "--max-storage", "1G,drop" },
+	  { "\"1G,drop\" has something else than stop or drop-oldest", "a size like 20G" } },
+	{ { DEFAULT_I, "-w", "x", "--max-storage", "255K" }, { "is too small" } },
+	{ { DEFAULT_I, "-w", "x", "--max-storage", "1M,drop-oldest", "--rotate-size", "257K" },
+	  { "--rotate-size is more than a quarter of --max-storage" } },
+	{ { DEFAULT_I, "-w", "x", "--rotate-interval", "0" }, { "is too small; give seconds" } },
+	{ { DEFAULT_I, "-w", "x", "--rotate-interval", "0.5" }, { "is not a whole number" } },
+	{ { DEFAULT_I, "--rotate-size", "1M" }, { "--rotate-size is for files; name them" } },
+	{ { DEFAULT_I, "--rotate-interval", "60" }, { "--rotate-interval is for files" } },
+	{ { DEFAULT_I, "-w", "-", "--max-storage", "1M" }, { "--max-storage is for files" } },
+	{ { DEFAULT_I, "--on-rotate", "true" }, { "--on-rotate is for files" } },
+	{ { DEFAULT_I, "--compress", "gzip" }, { "--compress is for files" } },
+	{ { DEFAULT_I, "-w", "x", "--on-rotate", "" }, { "--on-rotate: \"\" is empty" } },
+	{ { DEFAULT_I, "-w", "x", "--compress", "lz4" }, { "by-name, none, zstd or gzip" } },
+	{ { DEFAULT_I, "-w", "x.gz", "--compress", "zstd" }, { "--compress zstd conflicts with" } },
+	{ { DEFAULT_I, "-w", "x.zst", "--compress", "gzip" },
+	  { "--compress gzip conflicts with" } },
+#ifndef HAVE_ZSTD
+	{ { DEFAULT_I, "-w", "x.zst" }, { "this pping was built without zstd; use --compress g" } },
+	{ { DEFAULT_I, "-w", "x", "--compress", "zstd" }, { "built without zstd" } },
+#endif
+	{ { DEFAULT_I, "-w", "x%" }, { "--write: \"x%\" has a %", "%% is a percent sign" } },
+	{ { DEFAULT_I, "-w", "%Y/x" }, { "has a time in the name of a directory" } },
+	{ { DEFAULT_I, "-w", "%H.jsonl", "--relative-time" },
+	  { "\"%H.jsonl\" would tell the time, which --relative-time does not; leave it out" } },
+	{ { DEFAULT_I, "--count", "5", "-a", "1" },
+	  { "--count conflicts with --aggregate", "add --events" } },
+	{ { DEFAULT_I, "--count", "5", "-Fjsonl", "--fields", "flow_event" },
+	  { "--count conflicts with --fields without a field of RTTs" } },
+	{ { DEFAULT_I, "-w", "d/", "--rotate-size", "1M" }, { "is a directory's name" } },
+	{ { DEFAULT_I, "-w", "x.part", "--rotate-size", "1M" }, { "ends in .part, as files in" } },
+	{ { DEFAULT_I, "-F", "ppviz", "--status", "1" },
+	  { "--status conflicts with --format pp" } },
+	{ { DEFAULT_I, "-F", "ppviz", "--run-records" },
+	  { "--run-records conflicts with --form" } },
+	{ { "--read", "x", "--status", "1" }, { "--status conflicts with --read" } },
+	{ { "--read", "x", "-w", "y", "--rotate-interval", "1" },
+	  { "--rotate-interval conflicts with --read" } },
+	{ { DEFAULT_I, "--count", "-1" }, { "\"-1\" is not a number in plain digits" } },
+	{ { DEFAULT_I, "--duration", "1h" }, { "is not a number in plain digits" } },
 
 	{ { DEFAULT_I, "-F", "xml" },
 	  { "--format: \"xml\" is not known; give standard, json, jsonl or ppviz\n" } },
@@ -941,6 +1060,7 @@ int main(void)
 {
 	RUN(good);
 	RUN(words_of_argv);
+	RUN(given);
 	RUN(bad);
 	RUN(long_words);
 	RUN(called_again);

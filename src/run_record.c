@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "src/run_record.h"
+
+#include <sys/utsname.h>
+
+#include "src/summary.h"
+
+static const char *methods(const struct options *options)
+{
+	if (options->track_tcp && options->track_icmp)
+		return "TCP timestamps, ICMP echo";
+	return options->track_icmp ? "ICMP echo" : "TCP timestamps";
+}
+
+static void put(struct text *out, const struct options *options, const struct format_fact *facts,
+		size_t n, uint64_t wall_ns, bool first)
+{
+	const struct format *format = format__find(options->format);
+	const struct format_settings set = { .relative_time = options->relative_time };
+
+	if (format->facts)
+		format->facts(out, &set, facts, n, wall_ns, first);
+}
+
+void run_record__begin(struct text *out, const struct options *options,
+		       const struct run_source *source, uint64_t file_number, uint64_t wall_ns,
+		       bool first)
+{
+	bool live = source->attached != NULL;
+	struct utsname uts;
+	const struct format_fact facts[] = {
+		{ "run", FORMAT_TEXT, "begin", 0 },
+		{ "file", FORMAT_NUMBER, NULL, file_number },
+		{ "version", FORMAT_TEXT, PPING_VERSION, 0 },
+		{ live ? "kernel" : NULL, FORMAT_TEXT, uname(&uts) ? "unknown" : uts.release, 0 },
+		{ live ? "interface" : NULL, FORMAT_TEXT, options->interface, 0 },
+		{ live ? "attached" : NULL, FORMAT_TEXT, live ? source->attached(source->ctx) : "",
+		  0 },
+		{ live ? NULL : "capture", FORMAT_YES, NULL, true },
+		{ "methods", FORMAT_TEXT, methods(options), 0 },
+		{ "anonymized", FORMAT_TEXT, options__anonymity(options), 0 },
+		{ "options", FORMAT_TEXT, options->given, 0 },
+	};
+
+	put(out, options, facts, sizeof(facts) / sizeof(*facts), wall_ns, first);
+}
+
+static uint64_t packets_of(const struct pping_counters *c)
+{
+	uint64_t packets = 0;
+	int i;
+
+	for (i = 0; i < PPING_VERDICT_COUNT; i++)
+		packets += c->n[i];
+	return packets;
+}
+
+void run_record__end(struct text *out, const struct options *options,
+		     const struct run_source *source, const struct run_file *file, uint64_t wall_ns,
+		     bool first)
+{
+	struct pping_counters c = { 0 };
+
+	source->counters(source->ctx, &c);
+	{
+		const struct format_fact facts[] = {
+			{ "run", FORMAT_TEXT, "end", 0 },
+			{ "file", FORMAT_NUMBER, NULL, file->number },
+			{ "last", FORMAT_YES, NULL, file->last },
+			{ "file_events", FORMAT_NUMBER, NULL, file->events },
+			{ "total_events", FORMAT_NUMBER, NULL, file->total_events },
+			{ "total_handed_over", FORMAT_NUMBER, NULL,
+			  c.n[PPING_COUNT_EVENTS_EMITTED] },
+			{ "total_lost", FORMAT_NUMBER, NULL, summary__lost(&c) },
+			{ "total_packets", FORMAT_NUMBER, NULL, packets_of(&c) },
+			{ "total_rtts", FORMAT_NUMBER, NULL, c.n[PPING_COUNT_RTTS] },
+			{ "total_flows_opened", FORMAT_NUMBER, NULL,
+			  c.n[PPING_COUNT_FLOWS_OPENED] },
+			{ "total_flows_closed", FORMAT_NUMBER, NULL,
+			  c.n[PPING_COUNT_FLOWS_CLOSED] },
+			{ "total_flows_timed_out", FORMAT_NUMBER, NULL,
+			  c.n[PPING_COUNT_FLOWS_TIMED_OUT] },
+		};
+
+		put(out, options, facts, sizeof(facts) / sizeof(*facts), wall_ns, first);
+	}
+}
