@@ -193,7 +193,7 @@ def times(since, paths):
                 assert not ages[0][0] - 86400 <= number / scale <= ages[0][1] + 86400, (path, number)
         for record in re.findall(r'"timestamp":([0-9]+)', data):
             assert int(record) / 1e9 < now - since, (path, record)
-        for hours, minutes in re.findall(r"^([0-9]{2}):([0-9]{2}):", data, re.M):
+        for hours, minutes in re.findall(r"^(?:# )?([0-9]{2}):([0-9]{2}):", data, re.M):
             assert (int(hours), int(minutes)) < (0, 5), path
 
 

@@ -43,6 +43,21 @@ start() {
     PIDS+=("$LAB_PID")
 }
 
+# rotated METHOD DIR: what it has written into files, as they are and as they are read
+rotated() {
+    local file
+    [ "$(find "$2" -name '*.jsonl.gz' | wc -l)" -ge 2 ]
+    [ "$(find "$2" -type f ! -name '*.jsonl.gz' | wc -l)" = 0 ]
+    for file in "$2"/*.gz; do
+        zcat "$file" | head -n 1 | grep -q "\"run\":\"begin\".*\"anonymized\":\"$1\""
+        zcat "$file" | sed -n 2p | grep -q '"aggregation"\|"run":"end"'
+        [ "$1" = none ] || privacy scan none "$ADDRESSES" "$file"
+    done
+    zcat "$2"/*.gz >"$2.rotated"
+    grep -q status_interval "$2.rotated"
+    privacy scan "$(expected "$1")" "$ADDRESSES" "$2.rotated"
+}
+
 # All methods at once see the same traffic: lines, and JSON into a file, with whatever else prints.
 live() {
     local method dir=$LAB_TMP/live pid port=9200 PIDS=()
@@ -51,8 +66,10 @@ live() {
         start "$dir/$method.standard" --anonymize "$method" --debug-cleanup
         start "$dir/$method.out" --anonymize "$method" -F jsonl --counters \
             --fields +flow_id,src_scope,dest_scope -w "$dir/$method.jsonl"
-        start "$dir/$method.aggregates" --anonymize "$method" -F jsonl -a 1 -4 32 -6 64 \
-            --metrics $((++port))
+        start "$dir/$method.aggregates" --anonymize "$method" -F jsonl -a 1 -4 32 -6 64
+        mkdir "$dir/$method"
+        start "$dir/$method.files" --anonymize "$method" -F jsonl -a 1 --events --status 1 \
+            -w "$dir/$method/%S.jsonl.gz" --rotate-interval 1
     done
     wait_attached r r0 $((2 * ${#PIDS[@]}))
     capture_start r r0 "$PCAP"
@@ -83,6 +100,7 @@ live() {
         [ "$(grep -c '"count_rtt":[1-9]' "$dir/$method.aggregates")" -ge 2 ]
         privacy scan "$(expected "$method")" "$CLIENT4,$SERVER4" "$dir/$method.aggregates"
         networks "$method" "$dir/$method.aggregates"
+        rotated "$method" "$dir/$method"
         privacy scan none "$ADDRESSES,$NETWORKS" "$dir/$method.standard.err" "$dir/$method.out" \
             "$dir/$method.out.err" "$dir/$method.aggregates.err"
     done
@@ -211,12 +229,21 @@ relative() {
     for format in $FORMATS; do
         start "$out/$format" -F "$format" --relative-time --debug-cleanup
     done
+    # records about the run and its state, too; an interval ends when it tells nothing of the clock
+    start "$out/status" --relative-time --run-records --status 0.5
+    start "$out/rotated" -F jsonl --relative-time --status 0.5 -w "$out/file.jsonl" --rotate-interval 1
     wait_attached r r0 $((2 * ${#PIDS[@]}))
     traffic
     for pid in "${PIDS[@]}"; do
         lab_stop "$pid" INT
     done
-    privacy times "$since" "$out"/standard "$out"/json "$out"/jsonl "$out"/ppviz "$out"/*.err
+    privacy times "$since" "$out"/standard "$out"/json "$out"/jsonl "$out"/ppviz "$out"/*.err \
+        "$out"/status "$out"/file*.jsonl
+    grep -q '^# 00:00:0[0-9.]* run=begin' "$out/status"
+    grep -q '^# 00:00:0[0-9.]* status_interval=' "$out/status"
+    [ -s "$out/file.jsonl" ] || return 1
+    [ -s "$out/file-1.jsonl" ] || return 1
+    grep -Eq '^{"timestamp":(9[0-9]{8}|1[0-5][0-9]{8}),"run":"end","file":1,' "$out/file.jsonl"
     for format in $FORMATS; do
         read_as "$out/$format" -F "$format" --relative-time
     done
