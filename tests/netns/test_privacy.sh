@@ -66,7 +66,8 @@ live() {
         start "$dir/$method.standard" --anonymize "$method" --debug-cleanup
         start "$dir/$method.out" --anonymize "$method" -F jsonl --counters \
             --fields +flow_id,src_scope,dest_scope -w "$dir/$method.jsonl"
-        start "$dir/$method.aggregates" --anonymize "$method" -F jsonl -a 1 -4 32 -6 64
+        start "$dir/$method.aggregates" --anonymize "$method" -F jsonl -a 1 -4 32 -6 64 \
+            --metrics $((++port))
         mkdir "$dir/$method"
         start "$dir/$method.files" --anonymize "$method" -F jsonl -a 1 --events --status 1 \
             -w "$dir/$method/%S.jsonl.gz" --rotate-interval 1
