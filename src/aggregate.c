@@ -344,6 +344,27 @@ static int report_place(struct aggregate *a, enum aggregate_subject subject, uin
 	return take_place(a, place, NULL, now_ns) ? end_row(a, fn, ctx) : 0;
 }
 
+/*
+ * Do both have one row? A prefix that left and came back has two places, for one
+ * report; and different ones may have one name, of which the row in the making has
+ * the first.
+ */
+static bool shares_row(struct aggregate *a, const struct pping_prefix_key *first,
+		       const struct pping_prefix_key *next)
+{
+	char name[AGGREGATE_NAME_SIZE];
+	bool same;
+
+	if (!compare_keys(first, next))
+		return true;
+	if (!a->rank || first->ip_version != next->ip_version)
+		return false;
+	strcpy(name, a->name);
+	same = !strcmp(name, name_of(a, next));
+	strcpy(a->name, name);
+	return same;
+}
+
 int aggregate__report(struct aggregate *a, uint64_t now_ns, aggregate_row_fn fn, void *ctx)
 {
 	uint32_t used, i = 0;
@@ -357,13 +378,13 @@ int aggregate__report(struct aggregate *a, uint64_t now_ns, aggregate_row_fn fn,
 		struct pping_prefix_key key, next;
 		bool any = false;
 
-		/* a prefix that left and came back has two places, for one report */
 		find_owner(a, a->order[i], &key);
 		begin_row(a, AGGREGATE_PREFIX, &key);
+		next = key;
 		do {
-			any |= take_place(a, a->order[i++], &key, now_ns);
+			any |= take_place(a, a->order[i++], &next, now_ns);
 		} while (i < used && find_owner(a, a->order[i], &next) &&
-			 !compare_keys(&next, &key));
+			 shares_row(a, &key, &next));
 		a->prefixes++;
 		if (any)
 			err = end_row(a, fn, ctx);

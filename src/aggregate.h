@@ -41,8 +41,8 @@ struct aggregate_settings {
 	uint8_t bits4, bits6; /* lengths of the prefixes */
 	uint64_t timeout_ns; /* of idle prefixes */
 	/*
-	 * What a prefix is called in place of itself, distinct ones distinctly; rows then have
-	 * no address, and come in an order that tells nothing of it. NULL: as it is.
+	 * What a prefix is called in place of itself; those of one name have one row. Rows then
+	 * have no address, and come in an order that tells nothing of it. NULL: as it is.
 	 */
 	void (*name)(void *ctx, const union pping_addr *addr, uint8_t ip_version, uint8_t bits,
 		     char name[AGGREGATE_NAME_SIZE]);

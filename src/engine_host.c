@@ -448,6 +448,12 @@ static void advance(struct engine_host *e, uint64_t frame_time)
 
 /* --- a frame --------------------------------------------------------------------------- */
 
+void engine_host__advance(struct engine_host *e, uint64_t time_ns)
+{
+	if (e->begun)
+		advance(e, time_ns);
+}
+
 int engine_host__packet(struct engine_host *e, const struct engine_frame *frame)
 {
 	struct host h = { .engine = e, .frame = frame };

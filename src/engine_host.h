@@ -60,6 +60,9 @@ int engine_host__packet(struct engine_host *engine, const struct engine_frame *f
 /* What it keeps per prefix, for aggregate__new(); with config.aggregate only. */
 void engine_host__prefixes(struct engine_host *engine, struct aggregate_tables *tables);
 
+/* The frames' clock has reached this, with no frame so far: flows expire. */
+void engine_host__advance(struct engine_host *engine, uint64_t time_ns);
+
 const struct pping_counters *engine_host__counters(const struct engine_host *engine);
 /* Flow entries present, and how many of them were seen in both directions. */
 void engine_host__flows(const struct engine_host *engine, uint64_t *present, uint64_t *replied);

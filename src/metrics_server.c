@@ -14,6 +14,11 @@ int metrics_server__new(struct metrics_server **server, struct loop *loop,
 	return -EOPNOTSUPP;
 }
 
+bool metrics_server__available(void)
+{
+	return false;
+}
+
 void metrics_server__free(struct metrics_server *server)
 {
 }
@@ -475,6 +480,11 @@ void metrics_server__free(struct metrics_server *s)
 		if (responses[i])
 			MHD_destroy_response(responses[i]);
 	free(s);
+}
+
+bool metrics_server__available(void)
+{
+	return true;
 }
 
 #endif /* HAVE_MICROHTTPD */

@@ -26,6 +26,7 @@ struct metrics_server;
 /* Listens from now on. 0 or a negative errno (printed). */
 int metrics_server__new(struct metrics_server **server, struct loop *loop,
 			const struct option_endpoint *endpoint, metrics_server_fn fn, void *ctx);
+bool metrics_server__available(void); /* or this build can't serve */
 void metrics_server__free(struct metrics_server *server); /* NULL is fine */
 
 #endif /* SRC_METRICS_SERVER_H */

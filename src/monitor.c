@@ -270,7 +270,7 @@ static int start_cleaning(struct monitor *m, struct loop *loop)
 
 /* --- aggregates ------------------------------------------------------------------ */
 
-static int make_report(struct monitor *m)
+static int make_report(struct monitor *m, uint64_t time_ns)
 {
 	int err = kernel__counters(m->kernel, &m->counters);
 
@@ -279,17 +279,21 @@ static int make_report(struct monitor *m)
 		return err;
 	}
 	m->report_due = false;
-	return aggregate_report__make(m->report, clock__now(), &m->counters, m->evicted);
+	return aggregate_report__make(m->report, time_ns, &m->counters, m->evicted);
 }
 
 /* A report that can't go out waits, and is then of a longer time: nothing piles up, nothing is lost. */
 static int report_if_wanted(struct monitor *m)
 {
+	uint64_t now = clock__now() - HANDOVER_NS;
 	int err;
 
 	if (!m->report_due || sink__full(m->sink))
 		return 0;
-	err = make_report(m);
+	/* events of before come before it */
+	err = drain(m, now);
+	if (!err)
+		err = make_report(m, now);
 	return err ? err : sink__flush(m->sink);
 }
 
@@ -617,7 +621,7 @@ int monitor__finish(struct monitor *m)
 	drained = events__drain(m->events, UINT64_MAX, on_event, m);
 	err = err ? err : drained;
 	if (!err && m->report)
-		err = make_report(m);
+		err = make_report(m, clock__now());
 	return err;
 }
 

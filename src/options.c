@@ -170,7 +170,8 @@ const struct option_row options_table[] = {
 		  "A kind of records of which LIST has no field of its own is left out: without "
 		  "flow_event, reason and triggered_by no flow events are written. "
 		  "Packets and bytes are counted only if LIST has such a field, or with --counters. "
-		  "The records of --aggregate have their own fields." },
+		  "The records of --aggregate, of --status and about the run have their own fields, "
+		  "with times in them: see --relative-time." },
 	{ OPTION_GROUP_OUTPUT, 'q', "quiet", FIELD(quiet),
 	  .help = "print no summary and no notes on standard error; errors stay" },
 

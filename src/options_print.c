@@ -5,6 +5,8 @@
 #include <bpf/libbpf.h>
 
 #include "address_cipher.h"
+#include "compressor.h"
+#include "metrics_server.h"
 #include "fields.h"
 #include "options_print.h"
 #include "pping.h"
@@ -188,10 +190,12 @@ void options_print__version(FILE *out, const struct option_row *rows)
 	fprintf(out,
 		"pping " PPING_VERSION "\n"
 		"libbpf %s\n"
-		"%s"
+		"%s%s%s"
 		"needs Linux 5.15 with BTF; proven on 6.1 and newer\n",
 		libbpf_version_string(),
-		address_cipher__available() ? "" : "without nettle, so without AES: --anonymize\n");
+		address_cipher__available() ? "" : "without nettle, so without AES: --anonymize\n",
+		compressor__has(COMPRESSOR_ZSTD) ? "" : "without zstd: --compress zstd\n",
+		metrics_server__available() ? "" : "without libmicrohttpd: --metrics\n");
 }
 
 /* --- the man page ------------------------------------------------------------------ */

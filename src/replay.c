@@ -155,6 +155,7 @@ static int report_if_due(struct replay *r)
 		r->report_ns = r->first_ns + interval;
 	if (r->last_ns < r->report_ns)
 		return 0;
+	engine_host__advance(r->engine, r->report_ns); /* what ends by then belongs to it */
 	err = make_report(r, r->report_ns);
 	r->report_ns += ((r->last_ns - r->report_ns) / interval + 1) * interval;
 	return err;

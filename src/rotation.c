@@ -35,6 +35,7 @@ struct rotation {
 	struct storage *storage;
 	struct compressor *compressor;
 	struct text text; /* formatted, not yet compressed */
+	size_t kept; /* bytes of text that begin the file, and stay where nothing else fits */
 	struct text packed; /* compressed, on its way to the file */
 	struct schedule schedule;
 	uint64_t start_ns; /* clock__now() */
@@ -102,7 +103,7 @@ static uint64_t forget_unwritten(struct rotation *r)
 	r->file_events -= lost;
 	r->text_events = r->unflushed_events = 0;
 	r->unflushed = 0;
-	r->text.len = r->packed.len = 0;
+	r->text.len = r->packed.len = r->kept = 0;
 	return lost;
 }
 
@@ -221,7 +222,7 @@ static int pack(struct rotation *r)
 	r->unflushed += r->text.len;
 	r->unflushed_events += r->text_events;
 	r->text_events = 0;
-	r->text.len = 0;
+	r->text.len = r->kept = 0;
 	err = write_packed(r);
 	if (!err && r->set.compressor == COMPRESSOR_NONE)
 		err = flush_compressor(r);
@@ -243,13 +244,18 @@ int rotation__flush(struct rotation *r)
 		r->events -= r->text_events;
 		r->file_events -= r->text_events;
 		r->text_events = 0;
-		r->text.len = 0;
+		r->text.len = r->kept;
 	}
 	if (!err)
 		err = pack(r);
 	if (!err && r->set.size && r->size >= r->set.size)
 		r->due = true;
 	return err;
+}
+
+void rotation__begun(struct rotation *r)
+{
+	r->kept = r->text.len;
 }
 
 int rotation__wrote_record(struct rotation *r, bool event)

@@ -48,6 +48,8 @@ int rotation__open(struct rotation **rotation, const struct rotation_settings *s
 struct text *rotation__text(struct rotation *rotation);
 /* True until the first record of this file. */
 bool rotation__first(const struct rotation *rotation);
+/* What was formatted so far begins the file: it goes into it even if nothing else has room. */
+void rotation__begun(struct rotation *rotation);
 /*
  * To be called after each record; event: one that was measured, not one about
  * the run. 0, ROTATION_SPENT or a negative errno (printed, once).

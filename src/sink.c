@@ -84,6 +84,13 @@ static void use_up(struct sink *s)
 	s->text_rows = 0;
 }
 
+/* To be called after whatever may have taken the text into the file. */
+static void note_packed(struct sink *s)
+{
+	if (s->rotation && !text_of(s)->len)
+		s->text_rows = 0;
+}
+
 /* 0 or a negative errno. */
 static int wrote_record(struct sink *s, bool event)
 {
@@ -97,6 +104,7 @@ static int wrote_record(struct sink *s, bool event)
 	err = rotation__wrote_record(s->rotation, event);
 	if (err == ROTATION_SPENT)
 		use_up(s);
+	note_packed(s);
 	return err < 0 ? err : 0;
 }
 
@@ -150,17 +158,21 @@ static int put_begin(struct sink *s)
 {
 	struct text *text = text_of(s);
 	size_t before = text->len;
+	int err = 0;
 
 	s->files++;
 	s->records_before = s->records;
 	s->file_rows = s->text_rows = 0;
 	if (is_first(s)) /* or it is the old file, because a new one can't be opened */
 		s->described = false;
-	if (!s->run_records)
-		return 0;
-	run_record__begin(text, s->options, &s->source, file_number(s), record_time(s),
-			  is_first(s));
-	return text->len == before ? 0 : wrote_record(s, false);
+	if (s->run_records)
+		run_record__begin(text, s->options, &s->source, file_number(s), record_time(s),
+				  is_first(s));
+	if (text->len != before)
+		err = wrote_record(s, false);
+	if (s->rotation)
+		rotation__begun(s->rotation);
+	return err;
 }
 
 static void put_end(struct sink *s, bool last)
@@ -260,6 +272,7 @@ static int change_file(struct sink *s)
 
 	if (err == ROTATION_SPENT)
 		use_up(s);
+	note_packed(s);
 	if (err)
 		return err < 0 ? err : 0;
 	put_end(s, false);
@@ -287,6 +300,7 @@ static int on_tick(void *ctx, uint64_t expirations)
 		err = rotation__tick(s->rotation);
 	if (err == ROTATION_SPENT)
 		use_up(s);
+	note_packed(s);
 	if (err >= 0)
 		err = change_if_due(s);
 	tell_plan(s);
@@ -477,7 +491,7 @@ int sink__discard(struct sink *s)
 
 static bool is_wanted(struct sink *s, const struct pping_event *event)
 {
-	if (s->complete && event->type != PPING_EVENT_LOST)
+	if (s->spent && event->type != PPING_EVENT_LOST)
 		s->left_out++;
 	return !s->complete;
 }
@@ -590,6 +604,7 @@ static int flush_rotation(struct sink *s)
 
 	if (err == ROTATION_SPENT)
 		use_up(s);
+	note_packed(s);
 	return err < 0 ? err : change_if_due(s);
 }
 
@@ -631,8 +646,6 @@ static int end_row(struct sink *s, size_t before)
 	s->file_rows++;
 	s->text_rows++;
 	err = wrote_record(s, false);
-	if (s->rotation && !text->len)
-		s->text_rows = 0;
 	return err ? err : change_if_due(s);
 }
 

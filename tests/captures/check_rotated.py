@@ -27,11 +27,11 @@ def echo(kind, src, dest, sequence):
     return ip + icmp
 
 
-def make_capture(path, prefixes):
+def make_capture(path, prefixes, seconds=range(SECONDS)):
     """Each second a ping to a host of each prefix."""
     with open(path, "wb") as file:
         file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101))
-        for second in range(SECONDS):
+        for second in seconds:
             for i in range(prefixes):
                 host, own = bytes((10, i >> 8, i & 255, 1)), bytes((192, 168, 1, 2))
                 for us, frame in ((1000 * i, echo(8, own, host, second)), (1000 * i + 500, echo(0, host, own, second))):
@@ -143,6 +143,34 @@ def budgets(runs, capture, large):
     assert len(data_of(files)) + int(left_out[1]) == len(data_of([plain])), (len(plain), left_out[1])
 
 
+def spent(runs, capture, large):
+    """wherever the budget ends, each file is whole, and what did not fit is counted"""
+    for traffic in capture, large:
+        plain = [json.loads(line) for line in runs.run(traffic, "-F", "jsonl")[0].splitlines()]
+        for size in "16K", "20K", "40K", "80K":
+            for form in "json", "jsonl":
+                files, paths, said = runs.files(traffic, "out." + form, "-F", form, "--max-storage", "256K",
+                                                "--rotate-size", size)
+                assert sum(map(os.path.getsize, paths)) <= LIMIT
+                for rows in files:
+                    check_file(rows)
+                if traffic is large:
+                    continue  # the reading ends before all its rows are made
+                left_out = re.search(r"(\d+) rows of aggregates did not fit", said)
+                kept = len(data_of(files)) + int(left_out[1] if left_out else 0)
+                assert kept == len(data_of([plain])), (size, form, len(files), kept, len(data_of([plain])))
+
+
+def order(runs, directory):
+    """what ends before a report stands before it"""
+    make_capture(directory + "/gap.pcap", 3, (0, 1, 500, 501))
+    lines = runs.run(directory + "/gap.pcap", "-F", "jsonl", "--events", "-a", "400")[0].splitlines()
+    rows = [json.loads(line) for line in lines]
+    times = [row["timestamp"] for row in rows if "aggregation" not in row]
+    assert times == sorted(times), times
+    assert sum(row.get("reason") == "timeout" for row in rows) == 3, rows
+
+
 def durations(runs, capture):
     rows = [json.loads(line) for line in runs.run(capture, "-F", "jsonl", "--duration", "3.02")[0].splitlines()]
     totals = [row for row in rows if is_totals(row)]
@@ -162,6 +190,8 @@ def main(pping):
                 ("rotated, relative times", lambda: relative(runs, capture)),
                 ("rotated, anonymised", lambda: anonymous(runs, capture)),
                 ("rotated, budgets", lambda: budgets(runs, capture, large)),
+                ("rotated, spent", lambda: spent(runs, capture, large)),
+                ("reports and events in order", lambda: order(runs, directory)),
                 ("--duration has a last report", lambda: durations(runs, capture))):
             try:
                 test()
