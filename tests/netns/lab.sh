@@ -118,6 +118,10 @@ lab_until() {
     return 1
 }
 
+# cmd | has REGEX: "grep -q" would leave before cmd is done, which then fails by SIGPIPE
+# (pipefail).
+has() { grep "$@" >/dev/null; }
+
 # --- tools -------------------------------------------------------------------
 
 # lab_tool NAME: compile tests/netns/NAME.c where that has not been done.

@@ -114,7 +114,7 @@ hangup() {
     lab_until 3 test -e "$JSONL"
     traffic
     pping_stop
-    head -n 1 "$JSONL" | grep -q '"aggregation"' || fail "the new file does not say what it is"
+    head -n 1 "$JSONL" | has '"aggregation"' || fail "the new file does not say what it is"
     cat "$JSONL.1" "$JSONL" >"$JSONL.both"
     # a report may be parted by it
     agree --events --least-rtts 200 "$JSONL.both"
@@ -128,7 +128,7 @@ full_table() {
     traffic
     pping_stop
     agree --least-rtts 100 "$JSONL"
-    grep '"ip_prefix":"other"' "$JSONL" | grep -q '"count_rtt":[1-9]' || fail "no other row"
+    grep '"ip_prefix":"other"' "$JSONL" | has '"count_rtt":[1-9]' || fail "no other row"
     grep -q '"prefix_table_full":[1-9]' "$JSONL"
     [ "$(grep -o '"ip_prefix":"[^"]*"' "$JSONL" | sort -u | wc -l)" = 3 ]
 }
@@ -142,7 +142,7 @@ idle_leave() {
     sleep 1
     pping_stop
     agree "$JSONL"
-    grep '"ip_prefix":"fd00:11:2::/48"' "$JSONL" | grep -q '"count_rtt":[1-9]' || fail "no row of the second"
+    grep '"ip_prefix":"fd00:11:2::/48"' "$JSONL" | has '"count_rtt":[1-9]' || fail "no row of the second"
 }
 
 # memory PID: KiB of maps and of the process, each map once.

@@ -121,7 +121,7 @@ evicting() {
 constants() {
     local id
     for id in $(cat "/proc/$PPING_PID/fdinfo/"* | awk '$1 == "map_id:" { print $2 }' | sort -u); do
-        bpftool map show id "$id" | grep -q rodata || continue
+        bpftool map show id "$id" | has rodata || continue
         bpftool -j map dump id "$id" | "$PYTHON" -c 'import json, sys
 print(*json.load(sys.stdin)[0]["value"], sep="\n")'
     done

@@ -73,7 +73,7 @@ gone_address() {
     lab_in s ip addr del "$address/$prefix" dev s0
     lab_in c ip addr add "$address/$prefix" dev lo nodad
     lab_in r ip route add "$address/$prefix" via "$(lab_client "$1")"
-    lab_in s ip route get "$address" | grep -q "via $router"
+    lab_in s ip route get "$address" | has "via $router"
     sleep 0.3
     lab_in s ping -q -c 5 -i 0.05 "$address"
     reported "$address"

@@ -67,7 +67,7 @@ sampled() {
     sleep 0.3
     n=$(rtt_lines)
     [ "$n" -gt 15 ]
-    scrape | grep -q '^# HELP pping_rtt_seconds .*sampled'
+    scrape | has '^# HELP pping_rtt_seconds .*sampled'
     [ "$(scrape | awk '/^pping_rtt_seconds_count/ { n += $2 } END { print n }')" = "$n" ]
     [ "$(metric 'pping_records_total{interface="r0"}')" = "$(wc -l <"$JSONL")" ]
     [ "$(metric 'pping_interface_up{interface="r0"}')" = 1 ]
@@ -86,13 +86,13 @@ dialects() {
     [ "$(tail -1 "$LAB_TMP/open")" = "# EOF" ]
     grep -q '^# TYPE pping_packets counter' "$LAB_TMP/open"
     grep -q '^# TYPE pping_packets_total counter' "$LAB_TMP/text"
-    scrape -H 'Accept: application/openmetrics-text;q=0, text/plain' | grep -q '^# TYPE pping_packets_total '
-    scrape -H 'Accept: text/plain;q=0.9, application/openmetrics-text;q=0.2' | grep -q '^# TYPE pping_packets_total '
+    scrape -H 'Accept: application/openmetrics-text;q=0, text/plain' | has '^# TYPE pping_packets_total '
+    scrape -H 'Accept: text/plain;q=0.9, application/openmetrics-text;q=0.2' | has '^# TYPE pping_packets_total '
     scrape -H 'Accept: application/openmetrics-text;version=1.0.0;q=0.7,text/plain;q=0.5,*/*;q=0.1' |
-        grep -q '^# TYPE pping_packets counter'
-    scrape -D - -o /dev/null | grep -q '^Content-Type: text/plain; version=0.0.4; charset=utf-8'
+        has '^# TYPE pping_packets counter'
+    scrape -D - -o /dev/null | has '^Content-Type: text/plain; version=0.0.4; charset=utf-8'
     scrape -D - -o /dev/null -H 'Accept: application/openmetrics-text' |
-        grep -q '^Content-Type: application/openmetrics-text; version=1.0.0; charset=utf-8'
+        has '^Content-Type: application/openmetrics-text; version=1.0.0; charset=utf-8'
     pping_stop
 }
 
@@ -114,7 +114,7 @@ paths() {
     [ "$(status /metrics -X OPTIONS)" = 405 ]
     [ "$(status /metrics --path-as-is -X PUT -T "$PPING")" = 405 ] # a body of some MB is not read
     # on this host only
-    lab_in r ss -Htln 'sport = 9100' | grep -q '127.0.0.1:9100'
+    lab_in r ss -Htln 'sport = 9100' | has '127.0.0.1:9100'
     if lab_in c curl -s --max-time 2 "http://$ROUTER4:9100/metrics"; then fail "open to others"; fi
     pping_stop
 }
@@ -129,7 +129,7 @@ addresses() {
     URL="http://$ROUTER4:9100/metrics" scrape >/dev/null
     pping_stop
     pping_start r r0 "$OUT" --metrics "$ROUTER4:9100"
-    lab_in c curl -sf --max-time 5 "http://$ROUTER4:9100/metrics" | grep -q pping_build
+    lab_in c curl -sf --max-time 5 "http://$ROUTER4:9100/metrics" | has pping_build
     if scrape; then fail "127.0.0.1 too"; fi
     pping_stop
 }
@@ -226,7 +226,7 @@ hostile() {
     pings 140 0.05
     # a well-behaved client gets its answer among all these
     for _ in 1 2 3 4 5; do
-        scrape >"$LAB_TMP/text" && tail -1 "$LAB_TMP/text" | grep -q pping_ && scrapes=$((scrapes + 1))
+        scrape >"$LAB_TMP/text" && tail -1 "$LAB_TMP/text" | has pping_ && scrapes=$((scrapes + 1))
     done
     cpu=$(($(cpu_ms) - cpu)) start=$((($(date +%s%N) - start) / 1000000))
     after=$(memory)
@@ -252,7 +252,7 @@ no_connections() { [ -z "$(lab_in r ss -Htn 'sport = 9100' | grep -v TIME-WAIT)"
 # --- all -----------------------------------------------------------------------------
 
 lab_up --delay 20000 >/dev/null || { echo "not ok lab"; exit 1; }
-if timeout 5 "$PPING" -i lo --metrics 192.0.2.1:1 2>&1 | grep -q 'without libmicrohttpd'; then
+if timeout 5 "$PPING" -i lo --metrics 192.0.2.1:1 2>&1 | has 'without libmicrohttpd'; then
     echo "skip metrics: pping was built without libmicrohttpd"
     exit 0
 fi

@@ -57,7 +57,7 @@ help_anywhere() {
         [ -s "$OUT" ] || fail "$word prints nothing"
         [ ! -s "$OUT.err" ] || fail "$word says: $(cat "$OUT.err")"
     done
-    (cd / && "$LAB_TMP/anybodys" --help) | grep -q -- --rate-limit
+    (cd / && "$LAB_TMP/anybodys" --help) | has -- --rate-limit
 }
 
 # without CAPABILITY...: to nobody with all capabilities but these
@@ -347,14 +347,14 @@ killed_clsact() {
     sleep 0.2
     pping_stop
     grep -q '10.11.2.2.*10.11.1.2' "$OUT"
-    attached r r0 | grep -q 'clsact/ingress .* foreign_tc' || fail "the other's filter is gone"
+    attached r r0 | has 'clsact/ingress .* foreign_tc' || fail "the other's filter is gone"
 }
 
 # What only this run made goes with it: no qdisc is left.
 clsact_leaves_no_qdisc() {
     export PPING_NO_TCX=1
     pping_start r r0 "$OUT" -C "$@"
-    attached r r0 | grep -q clsact/egress
+    attached r r0 | has clsact/egress
     pings 2
     sleep 0.2
     pping_stop

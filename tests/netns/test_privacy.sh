@@ -49,8 +49,8 @@ rotated() {
     [ "$(find "$2" -name '*.jsonl.gz' | wc -l)" -ge 2 ]
     [ "$(find "$2" -type f ! -name '*.jsonl.gz' | wc -l)" = 0 ]
     for file in "$2"/*.gz; do
-        zcat "$file" | head -n 1 | grep -q "\"run\":\"begin\".*\"anonymized\":\"$1\""
-        zcat "$file" | sed -n 2p | grep -q '"aggregation"\|"run":"end"'
+        zcat "$file" | sed -n 1p | has "\"run\":\"begin\".*\"anonymized\":\"$1\""
+        zcat "$file" | sed -n 2p | has '"aggregation"\|"run":"end"'
         [ "$1" = none ] || privacy scan none "$ADDRESSES" "$file"
     done
     zcat "$2"/*.gz >"$2.rotated"
@@ -250,7 +250,7 @@ relative() {
     done
     privacy times "$since" "$out"/standard "$out"/json "$out"/jsonl "$out"/ppviz "$out"/*.err
     # the first packet of the capture is at 0, the first answer soon after
-    head -1 "$out/standard" | grep -q '^00:00:0[0-2]\.'
+    sed -n 1p "$out/standard" | has '^00:00:0[0-2]\.'
 }
 
 # dumps EXPECTED CMD...
