@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The command line. One table (options.c) has a row an option: letter, long
+ * The command line. One table (options_table.c) has a row an option: letter, long
  * name, argument, parser, destination, bounds, default, help text; parsing,
  * --help, the man page's OPTIONS section and the bash completion come out of it.
  */

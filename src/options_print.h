@@ -2,7 +2,7 @@
 /*
  * The option table's rows and what is printed from them: --help, --version, the
  * man page's OPTIONS section, the bash completion. The table itself is in
- * options.c; nothing but the two and their test includes this.
+ * options_table.c; nothing but those that read it and their test include this.
  */
 #ifndef SRC_OPTIONS_PRINT_H
 #define SRC_OPTIONS_PRINT_H
