@@ -194,11 +194,11 @@ static void tell(struct output *out, bool away)
 
 	if (away ? out->told_ms && now - out->told_ms < TELL_MS : !out->told)
 		return;
-	if (away)
+	if (away && out->was_read)
 		out->told_ms = now;
 	out->told = away;
 	fprintf(stderr, "pping: %s: %s\n", out->path,
-		!away	      ? "is read again"
+		!away		? "has a reader now"
 		: out->was_read ? "its reader went away; waiting for another one"
 				: "nobody reads it yet; waiting for a reader");
 }
