@@ -167,19 +167,13 @@ duckdb_modules() {
     MODULES=$LAB_TMP/npm/node_modules
 }
 
-# written NAME: a file of all kinds of records, and what is in it: COUNT, SUM, LEAST, OPENED, LOST, LAST
-written() {
-    "$PPING" --read "$LAB_TMP/load.pcap" -TC -r 0 --counters --fields +flow_id,src_scope -F jsonl --run-records -q \
-        -w "$LAB_TMP/$1"
-    echo '{"timestamp":1700000000123456789,"lost_events":7}' >>"$LAB_TMP/$1"
-    read -r COUNT SUM LEAST OPENED LOST LAST < <("$PYTHON" -c 'import json, sys
-rows = [json.loads(line) for line in open(sys.argv[1])]
+# contents FILE...: number, sum and least of RTTs in ns; openings; losses; last RTT's time
+contents() {
+    "$PYTHON" -c 'import json, sys
+rows = [json.loads(line) for name in sys.argv[1:] for line in open(name, encoding="ascii")]
 rtts = [row["rtt"] for row in rows if "rtt" in row]
 print(len(rtts), sum(rtts), min(rtts), sum(row.get("flow_event") == "opening" for row in rows),
-      sum(row.get("lost_events", 0) for row in rows), max(row["timestamp"] for row in rows if "rtt" in row))' "$LAB_TMP/$1")
-    echo "$COUNT RTTs, together $SUM ns, the least $LEAST ns, the last at $LAST; $OPENED openings, $LOST lost"
-    [ "$COUNT" -gt 500 ]
-    [ "$OPENED" -ge 4 ]
+      sum(row.get("lost_events", 0) for row in rows), max(row["timestamp"] for row in rows if "rtt" in row))' "$@"
 }
 
 load_capture() {
@@ -191,21 +185,62 @@ load_capture() {
 }
 
 duckdb() {
-    local got
-    command -v node >/dev/null || command -v nodejs >/dev/null || fail "needs Node.js (quickstart test installs it)"
+    local want got node
+    node=$(command -v node || command -v nodejs) || fail "needs Node.js (quickstart test installs it)"
     duckdb_modules
     load_capture
     rm -f "$LAB_TMP"/rtts*
-    written rtts.jsonl
     cd "$LAB_TMP"
-    got=$("$(command -v node || command -v nodejs)" "$LAB_DIR/duckdb.mjs" "$MODULES" "$DOCS/consumers/duckdb.sql" \
-        "SELECT count(rtt) || ' ' || sum(rtt) || ' ' || min(rtt) || ' ' || count(*) FILTER (flow_event = 'opening')
-            || ' ' || sum(lost_events) || ' ' || max(timestamp) FILTER (rtt IS NOT NULL)
-            || ' ' || (max(epoch_ns(time)) FILTER (rtt IS NOT NULL) = max(timestamp) FILTER (rtt IS NOT NULL))
-            || ' ' || count(DISTINCT flow_id) || ' ' || count(sent_bytes) AS all FROM pping" |
-        sed 's/.*:"\(.*\)"}/\1/')
-    echo "$got"
-    [[ $got == "$COUNT $SUM $LEAST $OPENED $LOST $LAST true "*" $COUNT" ]]
+    "$PPING" --read load.pcap -TC -r 0 --counters --fields +flow_id,src_scope -F jsonl --run-records -q -w rtts1.jsonl
+    echo '{"timestamp":1700000000123456789,"lost_events":7}' >>rtts1.jsonl
+    want=$(contents rtts1.jsonl)
+    zstd -q --rm rtts1.jsonl -o rtts1.jsonl.zst
+    got=$("$node" "$LAB_DIR/duckdb.mjs" "$MODULES" "$DOCS/consumers/duckdb.sql" "
+        SELECT count(rtt) || ' ' || sum(rtt) || ' ' || min(rtt) || ' ' || count(*) FILTER (flow_event = 'opening')
+            || ' ' || sum(lost_events) || ' ' || max(timestamp) FILTER (rtt IS NOT NULL) AS known,
+            bool_and(epoch_ns(time) = timestamp) AS exact, count(sent_bytes) = count(rtt) AS counted,
+            count(flow_id) = count(src_scope) AND count(DISTINCT flow_id) > 4 AS chosen FROM pping")
+    echo "$want: $got"
+    [ "$got" = "{\"known\":\"$want\",\"exact\":true,\"counted\":true,\"chosen\":true}" ]
+    [ "${want%% *}" -gt 500 ]
+}
+
+clickhouse_server() {
+    mkdir -p "$LAB_TMP/clickhouse"
+    cat >"$LAB_TMP/clickhouse/config.xml" <<END
+<yandex><logger><level>warning</level><log>$LAB_TMP/clickhouse/log</log></logger>
+<http_port>8123</http_port><tcp_port>9000</tcp_port><listen_host>127.0.0.1</listen_host>
+<path>$LAB_TMP/clickhouse/</path><tmp_path>$LAB_TMP/clickhouse/tmp/</tmp_path>
+<users_config>config.xml</users_config><default_profile>default</default_profile><default_database>default</default_database>
+<mark_cache_size>67108864</mark_cache_size><profiles><default></default></profiles><quotas><default></default></quotas>
+<users><default><password></password><networks><ip>127.0.0.1</ip></networks>
+<profile>default</profile><quota>default</quota></default></users></yandex>
+END
+    lab_spawn r "$LAB_TMP/server" clickhouse-server --config-file="$LAB_TMP/clickhouse/config.xml"
+    lab_until 10 lab_in r clickhouse-client -q 'SELECT 1' || fail "$(cat "$LAB_TMP/server.err" "$LAB_TMP/clickhouse/log")"
+    lab_in r clickhouse-client -q 'SELECT version()'
+}
+
+# The page's table and command, files of a second; what would be removed is kept.
+clickhouse() {
+    local want got
+    clickhouse_server
+    lab_in r clickhouse-client --multiquery <"$DOCS/consumers/clickhouse.sql"
+    mkdir -p "$LAB_TMP/files" "$LAB_TMP/stored"
+    run_example "$(example clickhouse \
+        "1d; s,/var/lib/pping,$LAB_TMP/files,; s/interval 60/interval 1/; s,&& rm (..1.),\&\& mv \1 $LAB_TMP/stored,")"
+    iperf_load 4 4 3
+    end_example
+    # the last file's command runs after the summary; it is waited for
+    [ -z "$(ls "$LAB_TMP/files")" ]
+    zstdcat "$LAB_TMP/stored/"*.zst >"$LAB_TMP/all.jsonl"
+    consumers count "$LAB_TMP/all.jsonl" "$ERR"
+    want=$(contents "$LAB_TMP/all.jsonl")
+    got=$(lab_in r clickhouse-client -q "SELECT count(rtt), sum(rtt), min(rtt), countIf(flow_event = 'opening'),
+        ifNull(sum(lost_events), 0), maxIf(timestamp, rtt IS NOT NULL) FROM pping" | tr '\t' ' ')
+    echo "$(find "$LAB_TMP/stored" -name '*.zst' | wc -l) files: $want: $got"
+    [ "$got" = "$want" ]
+    lab_in r clickhouse-client -q "$(awk '/^```sql/ { inside = 1; next } /^```/ { if (inside) exit } inside' "$DOCS/consumers.md")"
 }
 
 # --- readers that are slow, leave, come back ---------------------------------------
@@ -313,6 +348,8 @@ case_run consumers_kafka kafka
 case_run consumers_kafka_keys kafka_keys
 case_run consumers_nats nats
 case_run consumers_duckdb duckdb
+# Debian 12 has one, Debian 13 and Ubuntu do not: nothing installs it
+! command -v clickhouse-server >/dev/null || case_run consumers_clickhouse clickhouse
 case_run consumers_slow_reader slow_reader
 case_run consumers_leaving_reader leaving_reader
 case_run consumers_leaving_reader_under_load leaving_reader_under_load

@@ -922,7 +922,7 @@ static void change_readers(uint64_t records, size_t bytes)
 
 static void fifo_changes_readers(void)
 {
-	static const size_t bytes[] = { 0,    1,    31,	  4095,	 4096,	4097,
+	static const size_t bytes[] = { 0,    1,     31,    4095,  4096,  4097,
 					9000, 33333, 65504, 65535, 65536, 100000 };
 	size_t i;
 
