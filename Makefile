@@ -14,6 +14,9 @@ PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/sbin
 MANDIR ?= $(PREFIX)/share/man
 COMPDIR ?= $(PREFIX)/share/bash-completion/completions
+# where systemd looks, also on a machine without it; UNITDIR= installs nothing of it
+UNITDIR ?= $(or $(shell $(PKG_CONFIG) --variable=systemdsystemunitdir systemd 2>/dev/null),/lib/systemd/system)
+DEFAULTDIR ?= /etc/default
 BUILD ?= build
 
 ifeq ($(V),1)
@@ -55,6 +58,7 @@ optional = $(eval $(call optional_library,$(1),$(2),$(3)))
 $(call optional,MICROHTTPD,libmicrohttpd,for --metrics)
 $(call optional,NETTLE,nettle,for --anonymize)
 $(call optional,ZSTD,libzstd,for --compress zstd)
+$(call optional,SECCOMP,libseccomp,for the filter of system calls)
 
 # The BPF side sees the target's uapi headers; clang's bpf target knows no architecture.
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
@@ -74,7 +78,7 @@ FUZZ_SECONDS ?= 30
 FUZZ_PARTS = src/prefix_table.c src/aggregate.c
 BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
 
-all: pping docs/pping.8 $(BUILD)/pping.bash
+all: pping docs/pping.8 $(BUILD)/pping.bash $(BUILD)/pping@.service
 
 pping: $(BUILD)/pping.o $(LIB)
 	$(say) LINK $@
@@ -118,6 +122,11 @@ docs/pping.8: docs/pping.8.in pping
 $(BUILD)/pping.bash: pping
 	$(say) COMP $@
 	$(Q)./pping --print-completion > $@
+
+# The unit names the program where it will be. Not older than how it was made: BINDIR may differ.
+$(BUILD)/pping@.service: systemd/pping@.service.in FORCE | $(BUILD)/src
+	$(Q)sed 's,@BINDIR@,$(BINDIR),' $< > $@.new
+	$(Q)cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 # --- tests -------------------------------------------------------------------
 $(BUILD)/unit/%: tests/unit/%.c tests/unit/test.h $(LIB) | $(BUILD)/unit
@@ -178,6 +187,11 @@ install: all
 	$(Q)$(INSTALL) -D -m 755 pping $(DESTDIR)$(BINDIR)/pping
 	$(Q)$(INSTALL) -D -m 644 docs/pping.8 $(DESTDIR)$(MANDIR)/man8/pping.8
 	$(Q)$(INSTALL) -D -m 644 $(BUILD)/pping.bash $(DESTDIR)$(COMPDIR)/pping
+ifneq ($(UNITDIR),)
+	$(Q)$(INSTALL) -D -m 644 $(BUILD)/pping@.service $(DESTDIR)$(UNITDIR)/pping@.service
+	$(Q)[ -e $(DESTDIR)$(DEFAULTDIR)/pping ] || \
+		$(INSTALL) -D -m 644 systemd/pping.default $(DESTDIR)$(DEFAULTDIR)/pping
+endif
 
 clean:
 	$(Q)rm -rf $(BUILD) pping docs/pping.8 compile_commands.json

@@ -15,6 +15,7 @@
 #include "src/monitor.h"
 #include "src/options.h"
 #include "src/replay.h"
+#include "src/sandbox.h"
 #include "src/sink.h"
 #include "src/summary.h"
 
@@ -43,6 +44,7 @@ static void summarize(const struct run *run, struct summary *summary)
 		monitor__summary(run->monitor, summary);
 	else
 		replay__summary(run->replay, summary);
+	summary->sandbox = run->options.no_sandbox ? "none (--no-sandbox)" : sandbox__state();
 }
 
 static void print_summary(const struct run *run)
@@ -93,6 +95,15 @@ static const char *attached(void *ctx)
 	return monitor__attached(run->monitor);
 }
 
+/* Everything is open and attached: what comes from now on comes from strangers. */
+static int confine(const struct run *run)
+{
+	if (run->options.no_sandbox)
+		return 0;
+	return sandbox__enter((run->monitor ? monitor__capabilities(run->monitor) : 0) |
+			      sink__capabilities(run->sink));
+}
+
 static int measure(struct run *run)
 {
 	struct run_source source = { run, count, run->options.read_path ? NULL : attached };
@@ -101,6 +112,8 @@ static int measure(struct run *run)
 	if (err)
 		return err;
 	err = sink__begin(run->sink, &source);
+	if (!err)
+		err = confine(run);
 	if (!err)
 		err = loop__run(run->loop);
 	/* signals stay blocked: a second Ctrl-C must not cost what was measured, and the end is bounded */

@@ -11,6 +11,7 @@
 #include "attach.h"
 #include "attach_tc.h"
 #include "attach_xdp.h"
+#include "privileges.h"
 
 /* For tests, on kernels that have TCX: attach as before 6.6. */
 #define NO_TCX_ENV "PPING_NO_TCX"
@@ -141,6 +142,14 @@ void attach__free(struct attach *a)
 	if (a->lock_fd >= 0)
 		close(a->lock_fd);
 	free(a);
+}
+
+uint64_t attach__capabilities(const struct attach *a)
+{
+	if (a->xdp && attach_xdp__is_dispatched(a->xdp))
+		return PRIVILEGES_ALL;
+	/* filters of the clsact qdisc are added and removed over netlink */
+	return a->egress.link_fd < 0 ? PRIVILEGES_BIT(CAP_NET_ADMIN) : 0;
 }
 
 const char *attach__how(const struct attach *a)

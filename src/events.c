@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <linux/perf_event.h>
@@ -12,6 +13,7 @@
 
 #include "events.h"
 #include "kernel.h"
+#include "privileges.h"
 
 /* Wake the reader for this much, or for half a ring if that is less. */
 #define WATERMARK_BYTES (64 * 1024)
@@ -100,6 +102,25 @@ static size_t ring_pages(uint64_t total_bytes, int cpus)
 	return pages;
 }
 
+static void explain(int err, size_t pages)
+{
+	static const char what[] = "can't open the event buffer";
+	struct rlimit limit;
+
+	if (err != -EPERM || getrlimit(RLIMIT_MEMLOCK, &limit)) {
+		kernel__explain(err, what);
+		return;
+	}
+	if (privileges__explain(what))
+		return;
+	/* perf_mmap() in kernel/events/core.c */
+	fprintf(stderr,
+		"pping: %s: a CPU's %zu KiB are more than may be locked (RLIMIT_MEMLOCK is %llu "
+		"KiB for all of them); raise that (ulimit -l) or give a smaller --event-buffer\n",
+		what, pages * sysconf(_SC_PAGESIZE) / 1024,
+		(unsigned long long)limit.rlim_cur / 1024);
+}
+
 int events__open(struct events **events, int map_fd, uint64_t total_bytes)
 {
 	size_t pages = ring_pages(total_bytes, sysconf(_SC_NPROCESSORS_ONLN));
@@ -120,7 +141,7 @@ int events__open(struct events **events, int map_fd, uint64_t total_bytes)
 	if (!e->rings) {
 		int err = -errno;
 
-		kernel__explain(err, "can't open the event buffer");
+		explain(err, pages);
 		free(e);
 		return err;
 	}

@@ -6,15 +6,13 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
-#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
-
-#include <linux/capability.h>
 
 #include <bpf/bpf.h>
 
 #include "kernel.h"
+#include "privileges.h"
 
 #include "pping.skel.h"
 
@@ -24,6 +22,7 @@
 
 struct kernel {
 	struct pping_kern *skel;
+	struct bpf_object *xdp[2]; /* with and without multi-buffer support, once they are loaded */
 	struct pping_config config;
 	struct pping_shared *shared;
 	struct pping_counters *per_cpu; /* room for one sum per possible CPU */
@@ -51,42 +50,6 @@ static int listen_to_libbpf(enum libbpf_print_level level, const char *format, v
 	return 0;
 }
 
-/* The effective set tells what we may do now: bits from linux/capability.h. */
-static uint64_t effective_capabilities(void)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2] = {};
-
-	if (syscall(SYS_capget, &header, data))
-		return ~0ULL;
-	return (uint64_t)data[1].effective << 32 | data[0].effective;
-}
-
-static bool lacks_capabilities(char *list, size_t size)
-{
-	static const struct {
-		int bit;
-		const char *name;
-	} needed[] = {
-		{ CAP_BPF, "CAP_BPF" },
-		{ CAP_NET_ADMIN, "CAP_NET_ADMIN" },
-		{ CAP_PERFMON, "CAP_PERFMON" },
-	};
-	uint64_t have = effective_capabilities();
-	size_t len = 0;
-
-	list[0] = '\0';
-	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
-		/* CAP_SYS_ADMIN stands for the younger two, kernel/bpf/syscall.c */
-		bool admin = needed[i].bit != CAP_NET_ADMIN && have >> CAP_SYS_ADMIN & 1;
-
-		if (have >> needed[i].bit & 1 || admin)
-			continue;
-		len += snprintf(list + len, size - len, "%s%s", len ? ", " : "", needed[i].name);
-	}
-	return len > 0;
-}
-
 bool kernel__is_older(int major, int minor)
 {
 	struct utsname uts;
@@ -112,14 +75,10 @@ static const char *last_words(void)
 
 void kernel__explain(int err, const char *what)
 {
-	char lacking[128];
 	const char *words;
 
-	if ((err == -EPERM || err == -EACCES) && lacks_capabilities(lacking, sizeof(lacking))) {
-		fprintf(stderr, "pping: %s: missing privilege: %s; run it as root or with sudo\n",
-			what, lacking);
+	if ((err == -EPERM || err == -EACCES) && privileges__explain(what))
 		return;
-	}
 	if (kernel__is_older(KERNEL_FLOOR_MAJOR, KERNEL_FLOOR_MINOR)) {
 		struct utsname uts = {};
 
@@ -439,15 +398,38 @@ int kernel__open_xdp(struct kernel *k, bool frags, struct bpf_object **object)
 		err = select_xdp(k, *object, frags);
 	if (!err)
 		err = reuse_maps(k, *object);
-	if (err)
+	if (err) {
 		bpf_object__close(*object);
+		*object = NULL;
+	}
 	return err;
+}
+
+int kernel__load_xdp(struct kernel *k, bool frags, int *prog_fd)
+{
+	struct bpf_object **object = &k->xdp[frags];
+	int err = 0;
+
+	if (!*object) {
+		err = kernel__open_xdp(k, frags, object);
+		if (!err)
+			err = bpf_object__load(*object);
+		if (err) {
+			bpf_object__close(*object);
+			*object = NULL;
+			return err;
+		}
+	}
+	*prog_fd = bpf_program__fd(bpf_object__find_program_by_name(*object, "pping_xdp"));
+	return 0;
 }
 
 void kernel__free(struct kernel *k)
 {
 	if (!k)
 		return;
+	bpf_object__close(k->xdp[0]);
+	bpf_object__close(k->xdp[1]);
 	if (k->shared)
 		munmap(k->shared, sizeof(*k->shared));
 	close_prefixes(k);

@@ -33,11 +33,16 @@ void kernel__free(struct kernel *kernel); /* NULL is fine */
 
 /*
  * The XDP program as an object of its own, opened but not loaded, so that libxdp
- * or we can load it in its place; it shares the loaded kernel's maps and
- * configuration. frags: with multi-buffer support (kernel 5.18). The caller
- * closes the object. 0 or a negative errno (not printed).
+ * can load it in its place; it shares the loaded kernel's maps and configuration.
+ * frags: with multi-buffer support (kernel 5.18). The caller closes the object.
+ * 0 or a negative errno (not printed).
  */
 int kernel__open_xdp(struct kernel *kernel, bool frags, struct bpf_object **object);
+/*
+ * The XDP program, loaded: once and for good, so that an interface which comes back
+ * needs no privilege. The fd stays the kernel's. 0 or a negative errno (not printed).
+ */
+int kernel__load_xdp(struct kernel *kernel, bool frags, int *prog_fd);
 
 int kernel__egress_fd(const struct kernel *kernel);
 int kernel__ingress_fd(const struct kernel *kernel); /* of the tc hook */

@@ -16,6 +16,7 @@
 #include "metrics_server.h"
 #include "monitor.h"
 #include "netdev.h"
+#include "privileges.h"
 
 /* A line appears within this and its processing. */
 #define DRAIN_INTERVAL_NS (40 * PPING_NS_PER_MS)
@@ -679,6 +680,14 @@ void monitor__counters(struct monitor *m, struct pping_counters *counters)
 const char *monitor__attached(const struct monitor *m)
 {
 	return m->attach ? attach__how(m->attach) : "away";
+}
+
+uint64_t monitor__capabilities(const struct monitor *m)
+{
+	/* before 5.19 kernel.unprivileged_bpf_disabled is about our own maps too */
+	uint64_t maps = kernel__is_older(5, 19) ? PRIVILEGES_BIT(CAP_BPF) : 0;
+
+	return m->attach ? attach__capabilities(m->attach) | maps : PRIVILEGES_ALL;
 }
 
 void monitor__free(struct monitor *m)

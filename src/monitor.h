@@ -25,6 +25,8 @@ void monitor__summary(struct monitor *monitor, struct summary *summary);
 void monitor__counters(struct monitor *monitor, struct pping_counters *counters);
 /* How: "ingress tc, TCX" and the like. */
 const char *monitor__attached(const struct monitor *monitor);
+/* The capabilities (privileges.h) that the rest of the run needs. */
+uint64_t monitor__capabilities(const struct monitor *monitor);
 void monitor__free(struct monitor *monitor); /* NULL is fine */
 
 #endif /* SRC_MONITOR_H */

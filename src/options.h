@@ -100,6 +100,7 @@ struct options {
 	uint32_t fields; /* fields.h: a JSON record's; 0: the usual ones */
 	bool quiet; /* no summary and no notes on stderr; errors stay */
 	bool exit_on_removal;
+	bool no_sandbox; /* give up no privileges */
 	/* the options that were given, with what they were given unless that may be anybody's secret */
 	char given[1024];
 };

@@ -9,6 +9,7 @@
 #include "metrics_server.h"
 #include "fields.h"
 #include "options_print.h"
+#include "sandbox.h"
 #include "pping.h"
 
 #define HELP_WIDTH 80
@@ -190,12 +191,13 @@ void options_print__version(FILE *out, const struct option_row *rows)
 	fprintf(out,
 		"pping " PPING_VERSION "\n"
 		"libbpf %s\n"
-		"%s%s%s"
+		"%s%s%s%s"
 		"needs Linux 5.15 with BTF; proven on 6.1 and newer\n",
 		libbpf_version_string(),
 		address_cipher__available() ? "" : "without nettle, so without AES: --anonymize\n",
 		compressor__has(COMPRESSOR_ZSTD) ? "" : "without zstd: --compress zstd\n",
-		metrics_server__available() ? "" : "without libmicrohttpd: --metrics\n");
+		metrics_server__available() ? "" : "without libmicrohttpd: --metrics\n",
+		sandbox__filters() ? "" : "without libseccomp: the filter of system calls\n");
 }
 
 /* --- the man page ------------------------------------------------------------------ */

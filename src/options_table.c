@@ -256,6 +256,10 @@ const struct option_row options_table[] = {
 		  "device, and slower; unspecified leaves the choice to the kernel." },
 	{ OPTION_GROUP_ATTACHING, 0, "exit-on-removal", .source = OPTION_LIVE, FIELD(exit_on_removal),
 	  .help = "end when the interface goes away instead of waiting for its return" },
+	{ OPTION_GROUP_ATTACHING, 0, "no-sandbox", FIELD(no_sandbox),
+	  .help = "keep all privileges and system calls to the end",
+	  .more = "Otherwise pping gives up, once it is attached, what it needs no longer: see "
+		  "PRIVILEGES." },
 
 	{ OPTION_GROUP_MEMORY, 0, "max-flows", "N", NUMBER(1024, 1 << 24, 1), FIELD(max_flows),
 	  .unit = "a number of flows", .def = "131072",

@@ -13,6 +13,7 @@
 #include "fields.h"
 #include "format.h"
 #include "output.h"
+#include "privileges.h"
 #include "rotation.h"
 #include "sink.h"
 
@@ -762,4 +763,18 @@ int sink__reopen(struct sink *s)
 uint64_t sink__records(const struct sink *s)
 {
 	return s->rotation ? rotation__events(s->rotation) : s->records;
+}
+
+uint64_t sink__capabilities(const struct sink *s)
+{
+	const char *path = s->options->write_path;
+	uint64_t set = 0;
+
+	/* the next file may be in a directory of somebody else: root writes there */
+	if (path && strcmp(path, "-"))
+		set |= PRIVILEGES_BIT(CAP_DAC_OVERRIDE);
+	/* what is allocated later is locked too, or refused: secret.h */
+	if (s->anonymize)
+		set |= PRIVILEGES_BIT(CAP_IPC_LOCK);
+	return set;
 }

@@ -134,6 +134,8 @@ void summary__print(FILE *to, const struct summary *s)
 	print_flows(to, s);
 	print_rtts(to, s);
 	plan__print_summary(to, &s->plan);
+	if (s->sandbox)
+		fprintf(to, "  sandbox  %s\n", s->sandbox);
 	if (why)
 		fprintf(to, "  No RTT:  %s\n", why);
 }

@@ -21,6 +21,7 @@ struct summary {
 	bool down; /* the interface is there and down */
 	uint64_t records; /* events that went to the output */
 	struct plan plan; /* where they went */
+	const char *sandbox; /* sandbox.h; NULL: not a word */
 	/* of a capture */
 	bool capture;
 	uint64_t reading_ns; /* what it took */

@@ -75,8 +75,8 @@ static void run(const char *command, const char *const *paths, double seconds, i
 
 	CHECK(!chdir(dir));
 	CHECK_INT(loop__new(&loop), 0);
-	CHECK_INT(commands__new(&c, loop, command), 0);
 	stderr_to("err");
+	CHECK_INT(commands__new(&c, loop, command), 0);
 	while (*paths)
 		commands__add(c, *paths++);
 	if (seconds > 0) {

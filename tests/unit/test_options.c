@@ -124,6 +124,7 @@ static const char *differences(const struct options *o)
 		{ "no_flow_events", o->no_flow_events, false },
 		{ "fields", o->fields, 0 },
 		{ "exit_on_removal", o->exit_on_removal, false },
+		{ "no_sandbox", o->no_sandbox, false },
 		{ "rotating", o->rotating, false },
 		{ "compress", o->compress, COMPRESS_NONE },
 		{ "rotate_size", o->rotate_size, 0 },
@@ -242,6 +243,7 @@ static const struct {
 	{ { DEFAULT_I, "--write=-" }, "write_path=-" },
 	{ { DEFAULT_I, "-w", "a", "-w", "b" }, "write_path=b" },
 	{ { DEFAULT_I, "-q" }, "quiet=1" },
+	{ { DEFAULT_I, "--no-sandbox" }, "no_sandbox=1" },
 
 #ifdef HAVE_ZSTD
 	{ { DEFAULT_I, "-w", "x.zst" }, "write_path=x.zst rotating=1 compress=2" },
