@@ -5,11 +5,17 @@
 #include <bpf/libbpf.h>
 
 #include "address_cipher.h"
+#include "capture.h"
 #include "compressor.h"
 #include "metrics_server.h"
 #include "fields.h"
 #include "options_print.h"
 #include "pping.h"
+
+/* The library can't be asked; the Makefile asks pkg-config. */
+#ifndef LIBXDP_VERSION
+#define LIBXDP_VERSION "unknown"
+#endif
 
 #define HELP_WIDTH 80
 #define HELP_INDENT 28 /* where the right column of --help begins */
@@ -190,9 +196,11 @@ void options_print__version(FILE *out, const struct option_row *rows)
 	fprintf(out,
 		"pping " PPING_VERSION "\n"
 		"libbpf %s\n"
-		"%s%s%s"
+		"libxdp %s when built\n"
+		"%s%s%s%s"
 		"needs Linux 5.15 with BTF; proven on 6.1 and newer\n",
-		libbpf_version_string(),
+		libbpf_version_string(), LIBXDP_VERSION,
+		capture__available() ? "" : "without libpcap: --read\n",
 		address_cipher__available() ? "" : "without nettle, so without AES: --anonymize\n",
 		compressor__has(COMPRESSOR_ZSTD) ? "" : "without zstd: --compress zstd\n",
 		metrics_server__available() ? "" : "without libmicrohttpd: --metrics\n");
