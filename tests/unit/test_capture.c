@@ -21,10 +21,14 @@ static void append(int fd, const void *bytes, size_t len)
 
 static int open_new(uint32_t link)
 {
-	uint32_t header[6] = { 0xa1b23c4d, 4 << 16 | 2, 0, 0, 65535, link };
+	struct {
+		uint32_t magic;
+		uint16_t major, minor;
+		uint32_t zone, accuracy, snaplen, link;
+	} header = { 0xa1b23c4d, 2, 4, 0, 0, 65535, link };
 	int fd = open(path, O_WRONLY | O_TRUNC);
 
-	append(fd, header, sizeof(header));
+	append(fd, &header, sizeof(header));
 	return fd;
 }
 
