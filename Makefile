@@ -17,7 +17,7 @@ BPFTOOL ?= $(firstword $(shell for tool in bpftool /usr/sbin/bpftool /usr/lib/li
 PKG_CONFIG ?= pkg-config
 INSTALL ?= install
 PREFIX ?= /usr/local
-SBINDIR ?= $(PREFIX)/sbin
+BINDIR ?= $(PREFIX)/sbin
 MANDIR ?= $(PREFIX)/share/man
 COMPDIR ?= $(PREFIX)/share/bash-completion/completions
 BUILD ?= build
@@ -207,15 +207,16 @@ bench-compare:
 	$(Q)tests/bench/compare
 
 # --- install -----------------------------------------------------------------
-INSTALLED = $(SBINDIR)/pping $(MANDIR)/man8/pping.8 $(COMPDIR)/pping
-
 install: all
-	$(Q)$(INSTALL) -D -m 755 pping $(DESTDIR)$(SBINDIR)/pping
+	$(Q)$(INSTALL) -D -m 755 pping $(DESTDIR)$(BINDIR)/pping
 	$(Q)$(INSTALL) -D -m 644 docs/pping.8 $(DESTDIR)$(MANDIR)/man8/pping.8
 	$(Q)$(INSTALL) -D -m 644 $(BUILD)/pping.bash $(DESTDIR)$(COMPDIR)/pping
 
+# Settings that somebody changed stay.
 uninstall:
-	$(Q)rm -f $(addprefix $(DESTDIR),$(INSTALLED))
+	$(Q)rm -f $(addprefix $(DESTDIR),$(BINDIR)/pping $(MANDIR)/man8/pping.8 $(COMPDIR)/pping \
+		$(if $(UNITDIR),$(UNITDIR)/pping@.service))
+	$(Q)! cmp -s systemd/pping.default $(DESTDIR)$(DEFAULTDIR)/pping || rm -f $(DESTDIR)$(DEFAULTDIR)/pping
 
 # The last commit, or in a tarball the files it came with: twice the same makes the same bytes.
 DIST := pping-$(VERSION)

@@ -27,17 +27,17 @@ install_to() {
 installed() {
     [ -x "$TMP/root$1/pping" ] && [ -s "$TMP/root$2/share/man/man8/pping.8" ] &&
         [ -s "$TMP/root$2/share/bash-completion/completions/pping" ] &&
-        ! files "$TMP/root" | grep -v "^\.$2/\|^\./etc/default/pping$"
+        ! files "$TMP/root" | grep -v "^\.$2/\|^\./etc/default/pping$\|/systemd/system/pping@.service$"
 } >>"$TMP/log" 2>&1
 
 install_to && installed /usr/local/sbin /usr/local
 verdict default $?
 rm -rf "$TMP/root"
-install_to PREFIX=/opt/pping SBINDIR=/opt/pping/bin && installed /opt/pping/bin /opt/pping
+install_to PREFIX=/opt/pping BINDIR=/opt/pping/bin && installed /opt/pping/bin /opt/pping
 verdict prefix $?
 cmp pping "$TMP/root/opt/pping/bin/pping" >>"$TMP/log" 2>&1
 verdict same_program $?
-make -s uninstall DESTDIR="$TMP/root" PREFIX=/opt/pping SBINDIR=/opt/pping/bin >"$TMP/log" 2>&1 &&
+make -s uninstall DESTDIR="$TMP/root" PREFIX=/opt/pping BINDIR=/opt/pping/bin >"$TMP/log" 2>&1 &&
     ! files "$TMP/root" | grep . >>"$TMP/log"
 verdict uninstall $?
 exit $failed
