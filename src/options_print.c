@@ -192,18 +192,26 @@ void options_print__fields(FILE *out, const struct option_row *rows)
 
 void options_print__version(FILE *out, const struct option_row *rows)
 {
+	const struct {
+		bool built_in;
+		const char *without;
+	} parts[] = {
+		{ capture__available(), "libpcap: --read" },
+		{ address_cipher__available(), "nettle, so without AES: --anonymize" },
+		{ compressor__has(COMPRESSOR_ZSTD), "zstd: --compress zstd" },
+		{ metrics_server__available(), "libmicrohttpd: --metrics" },
+	};
+
 	(void)rows;
 	fprintf(out,
 		"pping " PPING_VERSION "\n"
 		"libbpf %s\n"
-		"libxdp %s when built\n"
-		"%s%s%s%s"
-		"needs Linux 5.15 with BTF; proven on 6.1 and newer\n",
-		libbpf_version_string(), LIBXDP_VERSION,
-		capture__available() ? "" : "without libpcap: --read\n",
-		address_cipher__available() ? "" : "without nettle, so without AES: --anonymize\n",
-		compressor__has(COMPRESSOR_ZSTD) ? "" : "without zstd: --compress zstd\n",
-		metrics_server__available() ? "" : "without libmicrohttpd: --metrics\n");
+		"libxdp %s when built\n",
+		libbpf_version_string(), LIBXDP_VERSION);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (!parts[i].built_in)
+			fprintf(out, "without %s\n", parts[i].without);
+	fputs("needs Linux 5.15 with BTF; proven on 6.1 and newer\n", out);
 }
 
 /* --- the man page ------------------------------------------------------------------ */
