@@ -59,6 +59,9 @@ check() {
     return 1
 }
 
+# What the tests counted that the last check ran.
+counts() { sed -n '/^[a-z].* passed .* skipped/s/^/    /p;/^ *skip /p' "$TEMP/log"; }
+
 finish() {
     echo "$PASSED passed, $FAILED failed, $SKIPPED skipped"
     [ "$FAILED" = 0 ] && [ "$PASSED" -gt 0 ]
