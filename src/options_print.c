@@ -5,12 +5,18 @@
 #include <bpf/libbpf.h>
 
 #include "address_cipher.h"
+#include "capture.h"
 #include "compressor.h"
 #include "metrics_server.h"
 #include "fields.h"
 #include "options_print.h"
 #include "sandbox.h"
 #include "pping.h"
+
+/* The library can't be asked; the Makefile asks pkg-config. */
+#ifndef LIBXDP_VERSION
+#define LIBXDP_VERSION "unknown"
+#endif
 
 #define HELP_WIDTH 80
 #define HELP_INDENT 28 /* where the right column of --help begins */
@@ -187,17 +193,27 @@ void options_print__fields(FILE *out, const struct option_row *rows)
 
 void options_print__version(FILE *out, const struct option_row *rows)
 {
+	const struct {
+		bool built_in;
+		const char *without;
+	} parts[] = {
+		{ capture__available(), "libpcap: --read" },
+		{ address_cipher__available(), "nettle, so without AES: --anonymize" },
+		{ compressor__has(COMPRESSOR_ZSTD), "zstd: --compress zstd" },
+		{ metrics_server__available(), "libmicrohttpd: --metrics" },
+		{ sandbox__filters(), "libseccomp: the filter of system calls" },
+	};
+
 	(void)rows;
 	fprintf(out,
 		"pping " PPING_VERSION "\n"
 		"libbpf %s\n"
-		"%s%s%s%s"
-		"needs Linux 5.15 with BTF; proven on 6.1 and newer\n",
-		libbpf_version_string(),
-		address_cipher__available() ? "" : "without nettle, so without AES: --anonymize\n",
-		compressor__has(COMPRESSOR_ZSTD) ? "" : "without zstd: --compress zstd\n",
-		metrics_server__available() ? "" : "without libmicrohttpd: --metrics\n",
-		sandbox__filters() ? "" : "without libseccomp: the filter of system calls\n");
+		"libxdp %s when built\n",
+		libbpf_version_string(), LIBXDP_VERSION);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (!parts[i].built_in)
+			fprintf(out, "without %s\n", parts[i].without);
+	fputs("needs Linux 5.15 with BTF; proven on 6.1 and newer\n", out);
 }
 
 /* --- the man page ------------------------------------------------------------------ */

@@ -619,7 +619,8 @@ static void stays_within_reservation(void)
 /* Without counters the kernel's event ends before them. */
 static void short_events(void)
 {
-	struct pping_event *e = malloc(PPING_EVENT_SIZE);
+	void *just_enough = malloc(PPING_EVENT_SIZE);
+	struct pping_event *e = just_enough;
 	struct pping_event whole = rtt_v4();
 	int f;
 

@@ -993,6 +993,10 @@ static void test_link_messages(void)
 	struct netdev *watch = new_watch(NAME, &told);
 	struct message message = new_link(RTM_NEWLINK, AF_UNSPEC, 4711), partial = message;
 	struct rtattr *attr;
+	struct {
+		struct rtattr attr;
+		char name[sizeof(NAME)];
+	} __attribute__((packed)) name = { { .rta_len = 32, .rta_type = IFLA_ALT_IFNAME }, NAME };
 
 	put(&message, IFLA_IFNAME, NAME, sizeof(NAME));
 	put_mtu(&message, 1500);
@@ -1024,10 +1028,10 @@ static void test_link_messages(void)
 	put(&message, IFLA_IFNAME, "", 0);
 	send_to(watch, &message);
 	/* Attributes inside an attribute, one of them longer than that. */
-	attr = put(&message, NLA_F_NESTED | IFLA_PROP_LIST, "\x20\0\x35\0nosuch-if0", 15);
+	attr = put(&message, NLA_F_NESTED | IFLA_PROP_LIST, &name, sizeof(name));
 	send_to(watch, &message);
 	CHECK_STR(events(watch, &told), "");
-	*(char *)RTA_DATA(attr) = 4 + sizeof(NAME);
+	((struct rtattr *)RTA_DATA(attr))->rta_len = sizeof(name);
 	send_to(watch, &message);
 	CHECK_STR(events(watch, &told), "C");
 	end_watch(watch, &told);

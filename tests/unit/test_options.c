@@ -780,6 +780,12 @@ static void version(void)
 
 	CHECK(strstr(o->out, "pping " PPING_VERSION "\n") == o->out);
 	CHECK(strstr(o->out, "\nlibbpf v"));
+	CHECK(strstr(o->out, "\nlibxdp 1."));
+#ifdef HAVE_PCAP
+	CHECK(!strstr(o->out, "without libpcap"));
+#else
+	CHECK(strstr(o->out, "\nwithout libpcap: --read\n"));
+#endif
 	CHECK(strstr(o->out, "\nneeds Linux 5.15 with BTF; proven on 6.1 and newer\n"));
 }
 
