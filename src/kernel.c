@@ -14,13 +14,10 @@
 
 #include <bpf/bpf.h>
 
+#include "features.h"
 #include "kernel.h"
 
 #include "pping.skel.h"
-
-#define VMLINUX_BTF "/sys/kernel/btf/vmlinux"
-#define KERNEL_FLOOR_MAJOR 5
-#define KERNEL_FLOOR_MINOR 15
 
 struct kernel {
 	struct pping_kern *skel;
@@ -86,16 +83,6 @@ static bool lacks_capabilities(char *list, size_t size)
 	return len > 0;
 }
 
-bool kernel__is_older(int major, int minor)
-{
-	struct utsname uts;
-	int has_major, has_minor;
-
-	if (uname(&uts) || sscanf(uts.release, "%d.%d", &has_major, &has_minor) != 2)
-		return false;
-	return has_major < major || (has_major == major && has_minor < minor);
-}
-
 /* The last line libbpf printed that says more than "failed". */
 static const char *last_words(void)
 {
@@ -109,29 +96,27 @@ static const char *last_words(void)
 	return best;
 }
 
+void kernel__lacks(const char *what, const char *missing, const char *advice)
+{
+	struct utsname uts = {};
+
+	uname(&uts);
+	fprintf(stderr, "pping: %s: kernel %s lacks %s%s\n", what, uts.release, missing, advice);
+}
+
 void kernel__explain(int err, const char *what)
 {
 	char lacking[128];
-	const char *words;
+	const char *words, *missing;
 
 	if ((err == -EPERM || err == -EACCES) && lacks_capabilities(lacking, sizeof(lacking))) {
 		fprintf(stderr, "pping: %s: missing privilege: %s; run it as root or with sudo\n",
 			what, lacking);
 		return;
 	}
-	if (kernel__is_older(KERNEL_FLOOR_MAJOR, KERNEL_FLOOR_MINOR)) {
-		struct utsname uts = {};
-
-		uname(&uts);
-		fprintf(stderr, "pping: %s: kernel %s is too old: %d.%d or newer is needed\n", what,
-			uts.release, KERNEL_FLOOR_MAJOR, KERNEL_FLOOR_MINOR);
-		return;
-	}
-	if (access(VMLINUX_BTF, R_OK)) {
-		fprintf(stderr,
-			"pping: %s: the kernel has no BTF (" VMLINUX_BTF
-			"): it needs one built with CONFIG_DEBUG_INFO_BTF\n",
-			what);
+	missing = features__missing();
+	if (missing) {
+		kernel__lacks(what, missing, "");
 		return;
 	}
 	words = last_words();
