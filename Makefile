@@ -159,8 +159,8 @@ fuzz: $(FUZZERS)
 test: all unit-tests bpf-tests capture-tests $(BUILD)/bench/pour
 	$(Q)tests/run
 
-# Boots Debian's kernels under qemu; fetches them, and takes some minutes each.
-test-kernels: all
+# Boots Debian's kernels under qemu; fetches them, and takes some minutes.
+test-kernels: all $(BUILD)/bpf/test_features
 	$(Q)tests/kernels/run
 
 benches: all $(BENCHES) $(BUILD)/bench/pour

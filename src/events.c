@@ -11,6 +11,7 @@
 #include <bpf/libbpf.h>
 
 #include "events.h"
+#include "features.h"
 #include "kernel.h"
 
 /* Wake the reader for this much, or for half a ring if that is less. */
@@ -96,6 +97,17 @@ static size_t ring_pages(uint64_t total_bytes, int cpus)
 	return pages;
 }
 
+static void explain(int err)
+{
+	static const char what[] = "can't open the event buffer";
+	const char *restricted = err == -EACCES ? features__perf_restricted() : NULL;
+
+	if (restricted)
+		fprintf(stderr, "pping: %s: %s\n", what, restricted);
+	else
+		kernel__explain(err, what);
+}
+
 int events__open(struct events **events, int map_fd, uint64_t total_bytes)
 {
 	size_t pages = ring_pages(total_bytes, sysconf(_SC_NPROCESSORS_ONLN));
@@ -116,7 +128,7 @@ int events__open(struct events **events, int map_fd, uint64_t total_bytes)
 	if (!e->rings) {
 		int err = -errno;
 
-		kernel__explain(err, "can't open the event buffer");
+		explain(err);
 		free(e);
 		return err;
 	}

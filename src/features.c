@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include <linux/bpf.h>
@@ -10,6 +11,7 @@
 
 #include "features.h"
 
+#define PERF_PARANOID "/proc/sys/kernel/perf_event_paranoid"
 #define VMLINUX_BTF "/sys/kernel/btf/vmlinux"
 
 /* The kernel's own errno of a JIT compiler that lacks an instruction, include/linux/errno.h. */
@@ -79,4 +81,20 @@ const char *features__missing_for_xdp(void)
 	if (libbpf_probe_bpf_helper(BPF_PROG_TYPE_XDP, BPF_FUNC_xdp_load_bytes, NULL) == 0)
 		return "the helper bpf_xdp_load_bytes, which came with Linux 5.18";
 	return NULL;
+}
+
+/* Debian's and Ubuntu's kernels know a 3 (and 4) that Linux does not: nobody without CAP_SYS_ADMIN. */
+const char *features__perf_restricted(void)
+{
+	FILE *file = fopen(PERF_PARANOID, "re");
+	int level = 0;
+
+	if (!file)
+		return NULL;
+	if (fscanf(file, "%d", &level) != 1)
+		level = 0;
+	fclose(file);
+	return level > 2 ? "kernel.perf_event_paranoid is above 2, which leaves perf events to "
+			   "CAP_SYS_ADMIN; run it as root, or: sysctl kernel.perf_event_paranoid=2"
+			 : NULL;
 }

@@ -17,5 +17,10 @@ const char *features__missing(void);
 
 /* The same for the XDP program: NULL if nothing is missing. */
 const char *features__missing_for_xdp(void);
+/*
+ * Why perf_event_open() fails with EACCES for a process that has CAP_PERFMON: some
+ * distributions have a setting that asks for more. NULL if it is not that.
+ */
+const char *features__perf_restricted(void);
 
 #endif /* SRC_FEATURES_H */
