@@ -201,8 +201,8 @@ test-compilers:
 test-architectures:
 	$(Q)tests/packages/architectures
 
-# Boots Debian's kernels under qemu; fetches them, and takes some minutes each.
-test-kernels: all
+# Boots Debian's kernels under qemu; fetches them, and takes some minutes.
+test-kernels: all $(BUILD)/bpf/test_features
 	$(Q)tests/kernels/run
 
 benches: all $(BENCHES) $(BUILD)/bench/pour

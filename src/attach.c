@@ -24,6 +24,7 @@ struct attach {
 	int lock_fd; /* -1: too many runs */
 	bool alone; /* no other run on this interface when ours began */
 	bool owns_qdisc;
+	const char *missing; /* in the kernel, if attaching failed for that */
 	struct attach_tc egress, ingress;
 	struct attach_xdp *xdp;
 	char how[64];
@@ -80,7 +81,14 @@ static int attach_tc(struct attach *a, struct attach_tc *tc, bool egress, int pr
 		return err;
 	err = attach_tc__qdisc(a->ifindex, &ours);
 	a->owns_qdisc |= ours;
-	return err ? err : attach_tc__filter(tc, a->ifindex, egress, prog_fd, a->owns_qdisc);
+	if (err == -ENOENT)
+		a->missing = "TCX (Linux 6.6) and the clsact qdisc (CONFIG_NET_SCH_INGRESS)";
+	if (err)
+		return err;
+	err = attach_tc__filter(tc, a->ifindex, egress, prog_fd, a->owns_qdisc);
+	if (err == -ENOENT)
+		a->missing = "TCX (Linux 6.6) and tc's BPF filters (CONFIG_NET_CLS_BPF)";
+	return err;
 }
 
 static int attach_hooks(struct attach *a, const struct attach_settings *set)
@@ -94,7 +102,10 @@ static int attach_hooks(struct attach *a, const struct attach_settings *set)
 		err = attach_tc(a, &a->ingress, false, kernel__ingress_fd(set->kernel));
 	if (err) {
 		snprintf(what, sizeof(what), "%s: can't attach to the tc hook", set->name);
-		kernel__explain(err, what);
+		if (a->missing)
+			kernel__lacks(what, a->missing, "");
+		else
+			kernel__explain(err, what);
 		return err;
 	}
 	tc_how = a->egress.link_fd >= 0 ? "tcx" : "clsact";
@@ -155,4 +166,13 @@ uint64_t attach__capabilities(const struct attach *a)
 const char *attach__how(const struct attach *a)
 {
 	return a->how;
+}
+
+const char *attach__shortcoming(const struct attach *a)
+{
+	if (a->egress.link_fd >= 0)
+		return NULL;
+	return "is attached to without TCX, which came with Linux 6.6: filters outlive a kill -9, "
+	       "until "
+	       "the next start here";
 }

@@ -38,5 +38,7 @@ void attach__free(struct attach *attach);
 uint64_t attach__capabilities(const struct attach *attach);
 /* How, in words: "tcx", "clsact", "xdp native", "xdp native (libxdp)" ... */
 const char *attach__how(const struct attach *attach);
+/* What is worse than on a newer kernel, a sentence; NULL: nothing. */
+const char *attach__shortcoming(const struct attach *attach);
 
 #endif /* SRC_ATTACH_H */

@@ -11,6 +11,7 @@
 #include <xdp/libxdp.h>
 
 #include "attach_xdp.h"
+#include "features.h"
 #include "netdev.h"
 #include "privileges.h"
 
@@ -229,14 +230,14 @@ int attach_xdp__new(struct attach_xdp **xdp, struct kernel *kernel, const char *
 		    enum option_xdp_mode mode, bool leftovers)
 {
 	struct attach_xdp *x = calloc(1, sizeof(*x));
+	const char *missing = features__missing_for_xdp();
 	struct occupant who;
 	int err;
 
 	if (!x)
 		return -ENOMEM;
-	if (kernel__is_older(5, 18)) {
-		/* it has no bpf_xdp_load_bytes */
-		fprintf(stderr, "pping: %s: -I xdp needs kernel 5.18 or newer; use -I tc\n", name);
+	if (missing) {
+		kernel__lacks(name, missing, "; use -I tc");
 		free(x);
 		return -EOPNOTSUPP;
 	}

@@ -12,6 +12,7 @@
 #include <bpf/libbpf.h>
 
 #include "events.h"
+#include "features.h"
 #include "kernel.h"
 #include "privileges.h"
 
@@ -105,8 +106,13 @@ static size_t ring_pages(uint64_t total_bytes, int cpus)
 static void explain(int err, size_t pages)
 {
 	static const char what[] = "can't open the event buffer";
+	const char *restricted = err == -EACCES ? features__perf_restricted() : NULL;
 	struct rlimit limit;
 
+	if (restricted) {
+		fprintf(stderr, "pping: %s: %s\n", what, restricted);
+		return;
+	}
 	if (err != -EPERM || getrlimit(RLIMIT_MEMLOCK, &limit)) {
 		kernel__explain(err, what);
 		return;

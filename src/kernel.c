@@ -11,14 +11,11 @@
 
 #include <bpf/bpf.h>
 
+#include "features.h"
 #include "kernel.h"
 #include "privileges.h"
 
 #include "pping.skel.h"
-
-#define VMLINUX_BTF "/sys/kernel/btf/vmlinux"
-#define KERNEL_FLOOR_MAJOR 5
-#define KERNEL_FLOOR_MINOR 15
 
 struct kernel {
 	struct pping_kern *skel;
@@ -73,25 +70,23 @@ static const char *last_words(void)
 	return best;
 }
 
+void kernel__lacks(const char *what, const char *missing, const char *advice)
+{
+	struct utsname uts = {};
+
+	uname(&uts);
+	fprintf(stderr, "pping: %s: kernel %s lacks %s%s\n", what, uts.release, missing, advice);
+}
+
 void kernel__explain(int err, const char *what)
 {
-	const char *words;
+	const char *words, *missing;
 
 	if ((err == -EPERM || err == -EACCES) && privileges__explain(what))
 		return;
-	if (kernel__is_older(KERNEL_FLOOR_MAJOR, KERNEL_FLOOR_MINOR)) {
-		struct utsname uts = {};
-
-		uname(&uts);
-		fprintf(stderr, "pping: %s: kernel %s is too old: %d.%d or newer is needed\n", what,
-			uts.release, KERNEL_FLOOR_MAJOR, KERNEL_FLOOR_MINOR);
-		return;
-	}
-	if (access(VMLINUX_BTF, R_OK)) {
-		fprintf(stderr,
-			"pping: %s: the kernel has no BTF (" VMLINUX_BTF
-			"): it needs one built with CONFIG_DEBUG_INFO_BTF\n",
-			what);
+	missing = features__missing();
+	if (missing) {
+		kernel__lacks(what, missing, "");
 		return;
 	}
 	words = last_words();

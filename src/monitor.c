@@ -424,6 +424,18 @@ static void note(const struct monitor *m, const char *text)
 		fprintf(stderr, "pping: %s %s\n", m->options->interface, text);
 }
 
+/* Once, however often we attach. */
+static void note_shortcoming(const struct monitor *m)
+{
+	static bool said;
+	const char *what = attach__shortcoming(m->attach);
+
+	if (said || !what)
+		return;
+	said = true;
+	note(m, what);
+}
+
 static int attach(struct monitor *m)
 {
 	struct attach_settings settings = {
@@ -441,6 +453,7 @@ static int attach(struct monitor *m)
 	snprintf(text, sizeof(text), "is being monitored (%s)%s", attach__how(m->attach),
 		 m->device.up ? "" : "; it is down");
 	note(m, text);
+	note_shortcoming(m);
 	return 0;
 }
 
