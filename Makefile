@@ -71,7 +71,7 @@ BPFTESTS := $(patsubst tests/bpf/%.c,$(BUILD)/bpf/%,$(wildcard tests/bpf/test_*.
 MAKE_CAPTURES := $(BUILD)/captures/make_captures
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SECONDS ?= 30
-FUZZ_PARTS = src/prefix_table.c src/aggregate.c
+FUZZ_PARTS = src/prefix_table.c src/aggregate.c src/rules.c src/rule.c src/prefix.c
 BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
 
 all: pping docs/pping.8 $(BUILD)/pping.bash
