@@ -91,7 +91,7 @@ ifeq ($(WITH_PCAP),0)
 FUZZERS := $(filter-out %/fuzz_capture,$(FUZZERS))
 endif
 FUZZ_SECONDS ?= 30
-FUZZ_PARTS = src/prefix_table.c src/aggregate.c
+FUZZ_PARTS = src/prefix_table.c src/aggregate.c src/rules.c src/rule.c src/prefix.c
 BENCHES := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(wildcard tests/bench/bench_*.c))
 
 all: pping docs/pping.8 $(BUILD)/pping.bash $(BUILD)/pping@.service

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * pping: the round-trip times of live traffic, or of a capture, read out of the traffic itself.
- * Options, the source of events, the loop, the sink; nothing else.
+ * Options and rules, the source of events, the loop, the sink; nothing else.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include "src/options.h"
 #include "src/replay.h"
 #include "src/sandbox.h"
+#include "src/rules.h"
 #include "src/sink.h"
 #include "src/summary.h"
 
@@ -25,6 +27,7 @@
 
 struct run {
 	struct options options;
+	struct rules *rules; /* of --include and --exclude; NULL: none */
 	struct loop *loop;
 	struct sink *sink;
 	/* the source is one of the two */
@@ -56,13 +59,49 @@ static void print_summary(const struct run *run)
 	summary__print(stderr, &summary);
 }
 
+static void note_rules(const struct run *run, const char *verb)
+{
+	uint64_t included, excluded;
+
+	if (!run->rules || run->options.quiet)
+		return;
+	rules__count(run->rules, &included, &excluded);
+	fprintf(stderr, "pping: %s %" PRIu64 " entries to include, %" PRIu64 " to exclude\n", verb,
+		included, excluded);
+}
+
+/* The files of --include-file and --exclude-file again, of a live run. A bad one leaves all as it was. */
+static int reload_rules(struct run *run)
+{
+	struct rules *rules;
+	int err;
+
+	if (!run->rules || !run->monitor)
+		return 0;
+	if (rules__load(&rules, &run->options.rules, true)) {
+		fprintf(stderr, "pping: the entries to include and to exclude stay as they were\n");
+		return 0;
+	}
+	err = monitor__set_rules(run->monitor, rules);
+	if (err > 0) {
+		rules__free(rules);
+		return 0;
+	}
+	rules__free(run->rules);
+	run->rules = rules;
+	note_rules(run, "read again:");
+	return err;
+}
+
 static int on_signal(void *ctx, int signo)
 {
 	struct run *run = ctx;
+	int err;
 
 	switch (signo) {
 	case SIGHUP:
-		return sink__reopen(run->sink);
+		err = reload_rules(run);
+		return err ? err : sink__reopen(run->sink);
 	case SIGUSR1:
 		print_summary(run);
 		return 0;
@@ -74,8 +113,8 @@ static int on_signal(void *ctx, int signo)
 static int start(struct run *run)
 {
 	if (run->options.read_path)
-		return replay__new(&run->replay, run->loop, &run->options, run->sink);
-	return monitor__new(&run->monitor, run->loop, &run->options, run->sink);
+		return replay__new(&run->replay, run->loop, &run->options, run->rules, run->sink);
+	return monitor__new(&run->monitor, run->loop, &run->options, run->rules, run->sink);
 }
 
 static void count(void *ctx, struct pping_counters *counters)
@@ -104,9 +143,17 @@ static int confine(const struct run *run)
 			      sink__capabilities(run->sink));
 }
 
+static void count_rules(void *ctx, uint64_t *included, uint64_t *excluded)
+{
+	const struct run *run = ctx;
+
+	rules__count(run->rules, included, excluded);
+}
+
 static int measure(struct run *run)
 {
-	struct run_source source = { run, count, run->options.read_path ? NULL : attached };
+	struct run_source source = { run, count, run->options.read_path ? NULL : attached,
+				     run->rules ? count_rules : NULL };
 	int err = start(run), finished;
 
 	if (err)
@@ -171,6 +218,7 @@ static void fill_standard_fds(void)
 int main(int argc, char **argv)
 {
 	struct run run = {};
+	int err;
 
 	fill_standard_fds();
 
@@ -182,5 +230,11 @@ int main(int argc, char **argv)
 	case OPTIONS_RUN:
 		break;
 	}
-	return run_options(&run) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	err = rules__load(&run.rules, &run.options.rules, false);
+	if (err)
+		return err == -ENOMEM ? EXIT_FAILURE : EXIT_USAGE;
+	note_rules(&run, "there are");
+	err = run_options(&run);
+	rules__free(run.rules);
+	return err < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -75,6 +75,20 @@ struct {
 	__uint(max_entries, 1);
 } blank SEC(".maps");
 
+/*
+ * What --include and --exclude say of prefixes: two tables, of which one holds,
+ * see struct pping_shared. Their size is set before loading.
+ */
+struct rules_table {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(key_size, sizeof(struct pping_rule_key));
+	__uint(value_size, sizeof(__u32)); /* PPING_RULE_ bits */
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+};
+struct rules_table rules_0 SEC(".maps");
+struct rules_table rules_1 SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__type(key, union pping_addr);
@@ -260,6 +274,20 @@ static __always_inline int host__is_local(struct host *h, const union pping_addr
 static __always_inline __u32 host__local_generation(struct host *h)
 {
 	return *(volatile __u32 *)&shared.local_generation;
+}
+
+static __always_inline __u32 host__rules_generation(struct host *h)
+{
+	return *(volatile __u32 *)&shared.rules_generation;
+}
+
+static __always_inline __u32 host__rules(struct host *h, __u32 generation,
+					 const struct pping_rule_key *key)
+{
+	const __u32 *found = generation & 1 ? bpf_map_lookup_elem(&rules_1, key)
+					    : bpf_map_lookup_elem(&rules_0, key);
+
+	return found ? *found : 0;
 }
 
 static __always_inline int host__way(struct host *h)
@@ -479,7 +507,7 @@ static __always_inline int open_host(struct host *h)
 
 static __always_inline void take_packet(struct host *h, struct packet *p, int verdict)
 {
-	__u32 index = verdict;
+	__u32 index = match_take_packet(h, p, verdict);
 
 	/* the verifier knows nothing of what a function of its own returns */
 	if (index >= PPING_VERDICT_COUNT)
@@ -487,10 +515,6 @@ static __always_inline void take_packet(struct host *h, struct packet *p, int ve
 	engine_opaque(index);
 	if (index < PPING_VERDICT_COUNT)
 		host__count(h, index);
-	if (config.aggregate && p->ip_version)
-		aggregate_packet(h, p);
-	if (match_wants(verdict, p))
-		match_packet(h, p);
 }
 
 /* A virtual machine's super-packets come without their number, include/linux/virtio_net.h. */
@@ -612,6 +636,35 @@ static __always_inline int is_still(const struct pping_flow_key *key, const stru
 	return now && now->tag == f->tag && flow_expired(now, *(volatile __u32 *)&shared.epoch);
 }
 
+/*
+ * The rules have changed since this flow was let in. If they still let it in, its
+ * state is made to say so; userspace has seen to it that no packet is judged by
+ * the old ones any more, so the state can't be that of another flow that these
+ * let in meanwhile.
+ */
+static __always_inline int rules_drop_flow(const struct pping_flow *f,
+					   const struct pping_flow_key *key)
+{
+	__u32 generation = host__rules_generation(NULL), state = f->state;
+	struct pping_tuple t = {
+		.saddr = f->dir[0].addr,
+		.daddr = f->dir[1].addr,
+		.sport = f->port[0],
+		.dport = f->port[1],
+		.protocol = f->protocol,
+	};
+	struct pping_flow *now;
+
+	if (rules_let_in(state, generation))
+		return 0;
+	if (rules_exclude(NULL, &t, generation))
+		return 1;
+	now = bpf_map_lookup_elem(&flows, key);
+	if (now)
+		__sync_val_compare_and_swap(&now->state, state, rules_renew(state, generation));
+	return 0;
+}
+
 SEC("iter/bpf_map_elem")
 int pping_clean(struct bpf_iter__bpf_map_elem *ctx)
 {
@@ -631,7 +684,10 @@ int pping_clean(struct bpf_iter__bpf_map_elem *ctx)
 	}
 	key = *k; /* deleting reads the key while the entry goes */
 	state = f->state;
-	if (flow_expired(f, *(volatile __u32 *)&shared.epoch) && is_still(&key, f)) {
+	if (config.rules && rules_drop_flow(f, &key)) {
+		/* nothing is said of it any more: closed */
+		remove_flow(c, &key, PPING_STATE_CLOSED);
+	} else if (flow_expired(f, *(volatile __u32 *)&shared.epoch) && is_still(&key, f)) {
 		if (!config.no_flow_events &&
 		    (state & (PPING_STATE_REPLIED | PPING_STATE_CLOSED)) == PPING_STATE_REPLIED &&
 		    announce_timeout(seq, f))

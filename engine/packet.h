@@ -74,6 +74,7 @@ struct packet {
 	__u32 headers; /* of which IP and transport headers */
 	__u32 segments; /* packets in this super-packet, at least 1; set by the host */
 	__u32 prefix[2]; /* places of source and destination, with config.aggregate */
+	__u32 rules; /* the generation of rules it is judged by, with config.rules */
 };
 
 /*

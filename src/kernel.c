@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -25,9 +26,9 @@ struct kernel {
 	struct pping_counters *per_cpu; /* room for one sum per possible CPU */
 	int cpus;
 	uint64_t untaken; /* PPING_COUNT_LOST_UNTAKEN */
-	/* with --aggregate */
-	struct aggregate_tables prefixes; /* its arrays are mapped */
+	const struct rules *first_rules; /* until it is loaded */
 	int barrier_fd; /* see wait_for_programs(); -1 */
+	struct aggregate_tables prefixes; /* with --aggregate; its arrays are mapped */
 };
 
 /* The last things libbpf said: shown only when loading fails, they are alarming noise otherwise. */
@@ -128,6 +129,7 @@ static void configure(struct pping_config *config, const struct kernel_settings 
 	config->prefix_mask4 = options__prefix_mask(opts->aggregate_bits4, 0);
 	config->prefix_mask6[0] = options__prefix_mask(opts->aggregate_bits6, 0);
 	config->prefix_mask6[1] = options__prefix_mask(opts->aggregate_bits6, 1);
+	config->rules = set->rules != NULL;
 	config->l3_device = set->l3_device;
 	config->loopback = set->loopback;
 }
@@ -177,6 +179,10 @@ static int configure_object(struct kernel *k, const struct kernel_settings *set)
 	memcpy((void *)&k->skel->rodata->config, &k->config, sizeof(k->config));
 	k->skel->data_shared->shared.epoch = 1;
 	err = bpf_map__set_max_entries(k->skel->maps.flows, opts->max_flows);
+	if (!err && set->rules)
+		err = bpf_map__set_max_entries(k->skel->maps.rules_0, PPING_MAX_RULE_ENTRIES);
+	if (!err && set->rules)
+		err = bpf_map__set_max_entries(k->skel->maps.rules_1, PPING_MAX_RULE_ENTRIES);
 	if (!err && opts->counters)
 		err = bpf_map__set_value_size(k->skel->maps.flows, sizeof(struct pping_flow));
 	if (!err)
@@ -195,6 +201,7 @@ int kernel__open(struct kernel **kernel, const struct kernel_settings *settings)
 	if (!k)
 		return -ENOMEM;
 	k->barrier_fd = -1;
+	k->first_rules = settings->rules;
 	libbpf_set_print(listen_to_libbpf);
 	said_len = 0;
 	k->cpus = libbpf_num_possible_cpus();
@@ -227,8 +234,6 @@ static int share(struct kernel *k)
 	return -errno;
 }
 
-/* --- prefixes --- */
-
 /* Returns when all programs that run now have ended. */
 static int wait_for_programs(struct kernel *k)
 {
@@ -242,6 +247,81 @@ static int wait_for_programs(struct kernel *k)
 	 */
 	return bpf_map_update_elem(k->barrier_fd, &zero, &inner, BPF_ANY);
 }
+
+static int open_barrier(struct kernel *k)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .inner_map_fd = bpf_map__fd(k->skel->maps.cleanup));
+
+	k->barrier_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "pping_barrier", sizeof(__u32),
+				       sizeof(__u32), 1, &opts);
+	return k->barrier_fd < 0 ? k->barrier_fd : 0;
+}
+
+/* --- rules --- */
+
+static int rules_fd(const struct kernel *k, uint32_t generation)
+{
+	return bpf_map__fd(generation & 1 ? k->skel->maps.rules_1 : k->skel->maps.rules_0);
+}
+
+static struct pping_rule_key rule_key(const struct rules_entry *e)
+{
+	return (struct pping_rule_key){
+		.prefix_len = PPING_RULE_PORT_BITS + e->bits,
+		.port = htons(e->port),
+		.addr = e->addr,
+	};
+}
+
+static void clear_rules(int fd, const struct rules *rules, size_t count)
+{
+	const struct rules_entry *e = rules__entries(rules, &(size_t){ 0 });
+
+	for (size_t i = 0; i < count; i++) {
+		struct pping_rule_key key = rule_key(&e[i]);
+
+		bpf_map_delete_elem(fd, &key);
+	}
+}
+
+static int fill_rules(int fd, const struct rules *rules)
+{
+	const struct rules_entry *e;
+	size_t count, i;
+	int err = 0;
+
+	e = rules__entries(rules, &count);
+	for (i = 0; i < count && !err; i++) {
+		struct pping_rule_key key = rule_key(&e[i]);
+		__u32 says = e[i].rules;
+
+		err = bpf_map_update_elem(fd, &key, &says, BPF_ANY);
+	}
+	if (err)
+		clear_rules(fd, rules, i);
+	return err;
+}
+
+int kernel__set_rules(struct kernel *k, const struct rules *rules, const struct rules *old)
+{
+	uint32_t now = k->shared->rules_generation;
+	int err = fill_rules(rules_fd(k, now + 1), rules);
+	size_t count;
+
+	if (err)
+		return err;
+	__atomic_store_n(&k->shared->rules_generation, now + 1, __ATOMIC_SEQ_CST);
+	err = wait_for_programs(k);
+	if (err) { /* it has what it needs since the start */
+		__atomic_store_n(&k->shared->rules_generation, now, __ATOMIC_SEQ_CST);
+		return err;
+	}
+	rules__entries(old, &count);
+	clear_rules(rules_fd(k, now), old, count);
+	return 0;
+}
+
+/* --- prefixes --- */
 
 static int turn_prefixes(void *ctx, uint32_t half)
 {
@@ -288,7 +368,6 @@ static void *map_array(const struct bpf_map *map, size_t size)
 
 static int open_prefixes(struct kernel *k)
 {
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .inner_map_fd = bpf_map__fd(k->skel->maps.cleanup));
 	struct aggregate_tables *t = &k->prefixes;
 
 	t->packets = map_array(k->skel->maps.prefix_packets, packets_size(t));
@@ -299,9 +378,7 @@ static int open_prefixes(struct kernel *k)
 		return -errno;
 	for (uint32_t i = PPING_PREFIX_FIRST; i < t->places; i++)
 		release_place(k, i);
-	k->barrier_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "pping_barrier", sizeof(__u32),
-				       sizeof(__u32), 1, &opts);
-	return k->barrier_fd < 0 ? k->barrier_fd : 0;
+	return 0;
 }
 
 static void close_prefixes(struct kernel *k)
@@ -312,8 +389,6 @@ static void close_prefixes(struct kernel *k)
 		munmap(t->packets, packets_size(t));
 	if (t->rtts)
 		munmap(t->rtts, rtts_size(t));
-	if (k->barrier_fd >= 0)
-		close(k->barrier_fd);
 }
 
 void kernel__prefixes(struct kernel *k, struct aggregate_tables *tables)
@@ -331,6 +406,10 @@ int kernel__load(struct kernel *k)
 
 	if (!err)
 		err = share(k);
+	if (!err && (k->config.aggregate || k->config.rules))
+		err = open_barrier(k);
+	if (!err && k->config.rules)
+		err = fill_rules(rules_fd(k, 0), k->first_rules);
 	if (!err && k->config.aggregate)
 		err = open_prefixes(k);
 	if (err)
@@ -428,6 +507,8 @@ void kernel__free(struct kernel *k)
 	if (k->shared)
 		munmap(k->shared, sizeof(*k->shared));
 	close_prefixes(k);
+	if (k->barrier_fd >= 0)
+		close(k->barrier_fd);
 	pping_kern__destroy(k->skel);
 	free(k->per_cpu);
 	free(k);

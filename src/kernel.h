@@ -16,11 +16,13 @@
 #include "options.h"
 #include "pping.h"
 #include "pping_debug_cleanup.h"
+#include "rules.h"
 
 struct kernel;
 
 struct kernel_settings {
 	const struct options *options;
+	const struct rules *rules; /* NULL: none, then and for ever */
 	bool l3_device; /* frames of the interface begin with the IP header */
 	bool loopback; /* what leaves through it arrives on it */
 };
@@ -58,6 +60,14 @@ void kernel__set_pressed(struct kernel *kernel, bool pressed);
 
 int kernel__add_local(struct kernel *kernel, const union pping_addr *addr);
 int kernel__remove_local(struct kernel *kernel, const union pping_addr *addr);
+
+/*
+ * Rules in the place of those it has (old): from its return on no packet is judged
+ * by these, and at no time by neither. Flows that were let in before are still
+ * there: a cleaning pass removes those that the rules leave out now. 0 or a
+ * negative errno (not printed), and the old ones stay.
+ */
+int kernel__set_rules(struct kernel *kernel, const struct rules *rules, const struct rules *old);
 
 /* An event of the kernel side, not counted there, that is given up here. */
 void kernel__count_untaken(struct kernel *kernel);

@@ -29,6 +29,8 @@
 
 struct monitor {
 	const struct options *options;
+	const struct rules *rules;
+	uint64_t rules_ns; /* since when no packet was judged by others */
 	struct sink *sink;
 	struct kernel *kernel;
 	struct events *events;
@@ -62,6 +64,10 @@ static int on_event(void *ctx, const struct pping_event *event)
 {
 	struct monitor *m = ctx;
 
+	/* it was on its way when the rules changed */
+	if (event->timestamp < m->rules_ns && event->type != PPING_EVENT_LOST &&
+	    rules__exclude(m->rules, &event->flow))
+		return 0;
 	if (m->metrics)
 		metrics__event(m->metrics, event);
 	return sink__event(m->sink, event);
@@ -294,6 +300,20 @@ static int start_cleaning(struct monitor *m, struct loop *loop)
 	};
 
 	return mapclean__new(&m->clean, loop, &settings);
+}
+
+int monitor__set_rules(struct monitor *m, const struct rules *rules)
+{
+	int err = kernel__set_rules(m->kernel, rules, m->rules);
+
+	if (err) {
+		fprintf(stderr, "pping: can't set new rules: %s; the old ones stay\n",
+			strerror(-err));
+		return 1;
+	}
+	m->rules = rules;
+	m->rules_ns = clock__now();
+	return mapclean__run_pass(m->clean);
 }
 
 /* --- aggregates ------------------------------------------------------------------ */
@@ -584,6 +604,7 @@ static int load(struct monitor *m)
 {
 	struct kernel_settings settings = {
 		.options = m->options,
+		.rules = m->rules,
 		.l3_device = netdev__is_l3(m->device.arp_type),
 		.loopback = m->device.arp_type == ARPHRD_LOOPBACK,
 	};
@@ -627,7 +648,7 @@ static int start(struct monitor *m, struct loop *loop)
 }
 
 int monitor__new(struct monitor **monitor, struct loop *loop, const struct options *options,
-		 struct sink *sink)
+		 const struct rules *rules, struct sink *sink)
 {
 	struct monitor *m = calloc(1, sizeof(*m));
 	int err;
@@ -635,6 +656,7 @@ int monitor__new(struct monitor **monitor, struct loop *loop, const struct optio
 	if (!m)
 		return -ENOMEM;
 	m->options = options;
+	m->rules = rules;
 	m->sink = sink;
 	m->draining = true;
 	m->start_ns = clock__now();

@@ -8,14 +8,25 @@
 
 #include "loop.h"
 #include "options.h"
+#include "rules.h"
 #include "sink.h"
 #include "summary.h"
 
 struct monitor;
 
-/* Starts measuring. options and sink outlive the monitor. 0 or a negative errno (printed). */
+/*
+ * Starts measuring. options, rules (NULL: none) and sink outlive the monitor. 0 or a
+ * negative errno (printed).
+ */
 int monitor__new(struct monitor **monitor, struct loop *loop, const struct options *options,
-		 struct sink *sink);
+		 const struct rules *rules, struct sink *sink);
+
+/*
+ * Other rules, where there were some: from now on nothing that they leave out is
+ * handed to the sink. 0 and the rules in use are the new ones, 1 and they are the old
+ * ones (printed), or a negative errno (printed).
+ */
+int monitor__set_rules(struct monitor *monitor, const struct rules *rules);
 
 /* Detaches, hands everything measured to the sink and counts up. 0 or a negative errno (printed). */
 int monitor__finish(struct monitor *monitor);

@@ -42,7 +42,8 @@ struct quoted parse__quote(const char *word)
 static void note_given(struct parse *p, const struct option_row *row, const char *text)
 {
 	bool secret = row->kind == OPTION_TEXT || row->kind == OPTION_FILE ||
-		      row->kind == OPTION_PREFIX || row->kind == OPTION_ENDPOINT;
+		      row->kind == OPTION_PREFIX || row->kind == OPTION_ENDPOINT ||
+		      row->kind == OPTION_RULE || row->kind == OPTION_RULE_FILE;
 
 	p->given[row - options_table] = true;
 	p->given_as[row - options_table] = secret ? row->arg : text ? text : "";

@@ -30,6 +30,7 @@ enum option_xdp_mode { OPTION_XDP_UNSPECIFIED, OPTION_XDP_NATIVE, OPTION_XDP_GEN
 enum option_compress { COMPRESS_BY_NAME, COMPRESS_NONE, COMPRESS_ZSTD, COMPRESS_GZIP };
 
 #define OPTIONS_MAX_LOCAL 64
+#define OPTIONS_MAX_RULES 256
 
 /* How addresses and ports are made unrecognisable, see anonymize.h. */
 struct option_anonymity {
@@ -45,6 +46,16 @@ struct option_prefix {
 	uint8_t bits;
 };
 
+/* --include and --exclude as they were given, see rules.h. */
+struct option_rules {
+	struct option_rule {
+		const char *text; /* a rule, or the name of a file of them */
+		bool exclude; /* not include */
+		bool file;
+	} list[OPTIONS_MAX_RULES];
+	uint32_t count;
+};
+
 /* Where a server listens. Port 0: nowhere. */
 struct option_endpoint {
 	union pping_addr addr; /* IPv4 as ::ffff:a.b.c.d */
@@ -58,6 +69,7 @@ struct options {
 	const char *filter; /* NULL: none */
 	struct option_prefix local[OPTIONS_MAX_LOCAL];
 	uint32_t locals;
+	struct option_rules rules;
 	const char *write_path; /* NULL or "-": stdout */
 	bool rotating; /* write_path is a pattern of names: rotation.h; else one file, as it is */
 	enum option_compress compress; /* not COMPRESS_BY_NAME once parsed */

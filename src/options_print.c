@@ -77,6 +77,7 @@ void options_print__wants(const struct option_row *row, char *buf, size_t size)
 				      "the name of an interface (\"ip link\" lists them)");
 		break;
 	case OPTION_FILE:
+	case OPTION_RULE_FILE:
 		options_print__append(buf, size, "the name of a file");
 		break;
 	case OPTION_TEXT:
@@ -84,6 +85,11 @@ void options_print__wants(const struct option_row *row, char *buf, size_t size)
 		break;
 	case OPTION_PREFIX:
 		options_print__append(buf, size, "an address or a prefix like 192.0.2.0/24");
+		break;
+	case OPTION_RULE:
+		options_print__append(buf, size,
+				      "a prefix or an address, and a port if you like: "
+				      "192.0.2.0/24, [2001:db8::/32]:443, :443");
 		break;
 	case OPTION_SIZE:
 		options_print__append(buf, size,
@@ -291,8 +297,8 @@ void options_print__man(FILE *out, const struct option_row *rows)
 	fputs(".SH OPTIONS\n"
 	      "Long names may be shortened as long as only one option begins so.\n"
 	      "Of an option that is given twice the last one counts, "
-	      "\\fB\\-i\\fR may be given only once, and each \\fB\\-\\-local\\fR adds to the "
-	      "others.\n",
+	      "\\fB\\-i\\fR may be given only once, and each \\fB\\-\\-local\\fR, "
+	      "\\fB\\-\\-include\\fR and \\fB\\-\\-exclude\\fR adds to the others.\n",
 	      out);
 	for (const struct option_row *row = rows; row->name; row++) {
 		if (row->group == OPTION_GROUP_HIDDEN)
@@ -337,6 +343,7 @@ static void print_completer(FILE *out, const struct option_row *row)
 		fputs("' -- \"${cur##*,}\")\n", out);
 		break;
 	case OPTION_FILE:
+	case OPTION_RULE_FILE:
 		/* default: what begins with a quote is left to bash itself. */
 		fputs("\t\tcompopt -o filenames -o default 2>/dev/null\n"
 		      "\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n",

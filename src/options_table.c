@@ -81,6 +81,17 @@ const struct option_row options_table[] = {
 	  .more = "What is sent to them is left out unless -l is given, "
 		  "as it is when an interface is monitored. "
 		  "Without --local nothing is left out." },
+	{ OPTION_GROUP_WHAT, 0, "include", "PREFIX[:PORT]", OPTION_RULE,
+	  .help = "look at no other traffic than that from or to PREFIX; may be given several times",
+	  .more = "It is enough that one end of a flow is in one of the prefixes. "
+		  "See CHOOSING TRAFFIC, for this and the options that follow." },
+	{ OPTION_GROUP_WHAT, 0, "include-file", "FILE", OPTION_RULE_FILE,
+	  .help = "the same for each line of FILE; what follows a # is a comment" },
+	{ OPTION_GROUP_WHAT, 0, "exclude", "PREFIX[:PORT]", OPTION_RULE,
+	  .help = "keep nothing of traffic from or to PREFIX, whatever else is said; may be given "
+		  "several times" },
+	{ OPTION_GROUP_WHAT, 0, "exclude-file", "FILE", OPTION_RULE_FILE,
+	  .help = "the same for each line of FILE; SIGHUP reads all such files again" },
 	{ OPTION_GROUP_WHAT, 'T', "tcp", FIELD(track_tcp),
 	  .help = "track TCP by its timestamps; the default if neither -T nor -C is given",
 	  .more = "Connections that don't use the timestamp option can't be measured." },

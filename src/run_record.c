@@ -22,11 +22,21 @@ static void put(struct text *out, const struct options *options, const struct fo
 		format->facts(out, &set, facts, n, wall_ns, first);
 }
 
+/* How many of --include, or of --exclude; which ones is told nowhere. */
+static uint64_t rules_of(const struct run_source *source, bool exclude)
+{
+	uint64_t included = 0, excluded = 0;
+
+	if (source->rules)
+		source->rules(source->ctx, &included, &excluded);
+	return exclude ? excluded : included;
+}
+
 void run_record__begin(struct text *out, const struct options *options,
 		       const struct run_source *source, uint64_t file_number, uint64_t wall_ns,
 		       bool first)
 {
-	bool live = source->attached != NULL;
+	bool live = source->attached != NULL, rules = source->rules != NULL;
 	struct utsname uts;
 	const struct format_fact facts[] = {
 		{ "run", FORMAT_TEXT, "begin", 0 },
@@ -39,6 +49,8 @@ void run_record__begin(struct text *out, const struct options *options,
 		{ live ? NULL : "capture", FORMAT_YES, NULL, true },
 		{ "methods", FORMAT_TEXT, methods(options), 0 },
 		{ "anonymized", FORMAT_TEXT, options__anonymity(options), 0 },
+		{ rules ? "include_rules" : NULL, FORMAT_NUMBER, NULL, rules_of(source, false) },
+		{ rules ? "exclude_rules" : NULL, FORMAT_NUMBER, NULL, rules_of(source, true) },
 		{ "options", FORMAT_TEXT, options->given, 0 },
 	};
 
@@ -73,6 +85,8 @@ void run_record__end(struct text *out, const struct options *options,
 			  c.n[PPING_COUNT_EVENTS_EMITTED] },
 			{ "total_lost", FORMAT_NUMBER, NULL, summary__lost(&c) },
 			{ "total_packets", FORMAT_NUMBER, NULL, packets_of(&c) },
+			{ source->rules ? "total_excluded" : NULL, FORMAT_NUMBER, NULL,
+			  c.n[PPING_COUNT_EXCLUDED] },
 			{ "total_rtts", FORMAT_NUMBER, NULL, c.n[PPING_COUNT_RTTS] },
 			{ "total_flows_opened", FORMAT_NUMBER, NULL,
 			  c.n[PPING_COUNT_FLOWS_OPENED] },

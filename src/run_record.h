@@ -19,6 +19,8 @@ struct run_source {
 	void *ctx;
 	void (*counters)(void *ctx, struct pping_counters *counters); /* as of now */
 	const char *(*attached)(void *ctx); /* "tc ingress, TCX"; NULL: a capture */
+	/* how many rules of --include and --exclude hold now; NULL: there are none */
+	void (*rules)(void *ctx, uint64_t *included, uint64_t *excluded);
 };
 
 /* Of the file that ends. */

@@ -80,6 +80,9 @@ static const char *silence(const struct summary *s)
 	if (!seen)
 		return "no packet was seen: is this the interface that carries the traffic?";
 	if (!n[PPING_COUNT_TRACKED]) {
+		if (n[PPING_COUNT_EXCLUDED])
+			return "all that an RTT could be read from was left out (--include, "
+			       "--exclude)";
 		if (n[PPING_COUNT_NO_TIMESTAMP])
 			return "the TCP traffic carries no timestamps (net.ipv4.tcp_timestamps)";
 		if (n[PPING_COUNT_NOT_SELECTED])

@@ -162,6 +162,8 @@ static inline struct pping_kern *open_pping(const struct pping_config *config)
 		bpf_map__set_value_size(pping->maps.flows, sizeof(struct pping_flow));
 	if (config->aggregate)
 		size_prefixes(pping, config);
+	if (config->rules)
+		bpf_map__set_max_entries(pping->maps.rules_0, PPING_MAX_RULE_ENTRIES);
 	pping->data_shared->shared.epoch = 1;
 	if (pping_kern__load(pping))
 		bench_die("can't load the programs (needs root)", errno);

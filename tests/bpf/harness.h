@@ -47,6 +47,7 @@
 
 #define ENGINE_EVENTS 16384
 #define ENGINE_FLOWS 4096
+#define ENGINE_RULES 16384
 #define ENGINE_CACHE 24
 
 enum hook {
@@ -335,6 +336,10 @@ static inline int engine_load(struct engine *e)
 		bpf_map__set_value_size(e->skel->maps.flows, sizeof(struct pping_flow));
 	if (e->config.aggregate)
 		engine_size_prefixes(e, config);
+	if (e->config.rules) {
+		bpf_map__set_max_entries(e->skel->maps.rules_0, ENGINE_RULES);
+		bpf_map__set_max_entries(e->skel->maps.rules_1, ENGINE_RULES);
+	}
 	return pping_kern__load(e->skel);
 }
 
@@ -632,6 +637,11 @@ static inline void engine__reset(struct engine *e)
 	e->shared->epoch = TEST_EPOCH;
 	e->shared->local_generation = 1;
 	e->shared->pressed = 0;
+	e->shared->rules_generation = 0;
+	if (e->config.rules) {
+		engine_clear_map(e->skel->maps.rules_0);
+		engine_clear_map(e->skel->maps.rules_1);
+	}
 	if (e->config.pressure_limit)
 		engine_clear_pressure(e);
 	if (e->config.aggregate)

@@ -203,6 +203,26 @@ aggregates_load() {
     done
 }
 
+# rules ARG...: entries that leave nothing out, others that leave all out, and these read from a file.
+rules() {
+    measure 9 -i c0 --exclude 192.0.2.0/24 --exclude :1 "$@"
+    echo 192.0.2.1 >"$RUN/list"
+    start pping -TC -i c0 --exclude-file "$RUN/list" "$@"
+    printf '%s\n' 0.0.0.0/0 ::/0 >"$RUN/list"
+    kill -HUP "$LAST"
+    for _ in {1..100}; do
+        grep -q 'read again: 0 entries to include, 2 to exclude' "$RUN/pping.err" && break
+        sleep 0.1
+    done
+    traffic 9
+    kill -INT "$LAST"
+    wait "$LAST" || fail "status $?" "$(cat "$RUN/pping.err")"
+    cat "$RUN/pping.err"
+    grep -q 'left out by --include or --exclude' "$RUN/pping.err" || fail "nothing was left out"
+    ! grep ' tracked' "$RUN/pping.err" || fail "not all were left out"
+    ! grep '"rtt":' "$RUN/pping" || fail "RTTs"
+}
+
 # --- checks: attaching -------------------------------------------------------
 
 # is_older MAJOR MINOR: the kernel is.

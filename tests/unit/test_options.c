@@ -151,6 +151,12 @@ static const char *differences(const struct options *o)
 		options_print__append(text, sizeof(text), " local=%s/%u", address,
 				      o->local[i].bits);
 	}
+	for (uint32_t i = 0; i < o->rules.count; i++) {
+		const struct option_rule *r = &o->rules.list[i];
+
+		options_print__append(text, sizeof(text), " %c%s%s", r->exclude ? '-' : '+',
+				      r->file ? "@" : "", r->text);
+	}
 	if (o->metrics.port) {
 		char address[INET6_ADDRSTRLEN];
 
@@ -195,6 +201,10 @@ static const struct {
 	{ { "--read", "x", "--local", "192.0.2.1" }, "read_path=x local=::ffff:192.0.2.1/128" },
 	{ { "--read", "x", "--local=10.0.0.0/8", "--local=2001:db8::/33", "--local=0.0.0.0/0" },
 	  "read_path=x local=::ffff:10.0.0.0/104 local=2001:db8::/33 local=::ffff:0.0.0.0/96" },
+	{ { DEFAULT_I, "--include", "10.0.0.0/8:443", "--exclude-file=a", "--include-file", "b",
+	    "--exclude", "::/0", "--include", ":1" },
+	  "+10.0.0.0/8:443 -@a +@b -::/0 +:1" },
+	{ { "--read", "x", "--exclude", "192.0.2.1" }, "read_path=x -192.0.2.1" },
 	{ { "--read", "x", "--local", "::/0", "--local", "fe80::1" },
 	  "read_path=x local=::/0 local=fe80::1/128" },
 
@@ -406,6 +416,10 @@ static void given(void)
 		"--read FILE --filter EXPR --local PREFIX --icmp --rate-limit 0.50 --format jsonl "
 		"--write FILE --max-storage 1G,stop --on-rotate COMMAND");
 	CHECK_STR(PARSE("-i", "eth0")->opts.given, "--interface eth0");
+	o = PARSE("-i", "eth0", "--exclude", "192.0.2.1", "--exclude-file", "secret", "--include",
+		  "192.0.2.0/24");
+	CHECK_STR(o->opts.given, "--interface eth0 --include PREFIX[:PORT] --exclude PREFIX[:PORT] "
+				 "--exclude-file FILE");
 	o = PARSE("-i", "eth0", "--metrics", "192.0.2.1:9100", "--anonymize", "truncate:16,32",
 		  "--fields", "timestamp,rtt,min_rtt,protocol,sent_packets", "-Fjsonl");
 	CHECK_STR(o->opts.given, "--interface eth0 --format jsonl "
@@ -661,7 +675,15 @@ static const struct {
 	{ { DEFAULT_I, "--a\nb\033[m" }, { "unknown option \"--a\\x0ab\\x1b[m\"" } },
 	{ { DEFAULT_I, "--an-option-that-is-much-longer-than-any-option-that-there-is" },
 	  { "unknown option \"--an-option-that-is-much-longer-than-any...\"; see" } },
-	{ { DEFAULT_I, "--include" }, { "ambiguous; give --include-local or --include-SYN\n" } },
+	{ { DEFAULT_I, "--include-" },
+	  { "ambiguous; give --include-file or --include-local or --include-SYN\n" } },
+	{ { DEFAULT_I, "--include" }, { "--include needs an argument; give a prefix or an add" } },
+	{ { DEFAULT_I, "--include", "" }, { "--include: \"\" is not an address; give a prefix" } },
+	{ { DEFAULT_I, "--include-file", "" }, { "--include-file: \"\" is empty; give the name" } },
+	{ { DEFAULT_I, "--exclude", "10.0.0.1/8" },
+	  { "\"10.0.0.1/8\" has bits behind its length" } },
+	{ { DEFAULT_I, "--exclude", "[::1" }, { "\"[::1\" has no ] before its end or its port" } },
+	{ { "--read", "x", "--exclude", "10.0.0.0/8:0" }, { "has a port that is no number" } },
 	{ { DEFAULT_I, "--tcp=yes" }, { "--tcp takes no argument" } },
 	{ { DEFAULT_I, "--help=yes" }, { "--help takes no argument" } },
 
@@ -972,7 +994,8 @@ static const struct {
 	const char *want; /* candidates, a space behind each */
 } completions[] = {
 	{ "pping --for", "--format " },
-	{ "pping --include-", "--include-local --include-SYN " },
+	{ "pping --include-", "--include-file --include-local --include-SYN " },
+	{ "pping --exclude", "--exclude --exclude-file " },
 	{ "pping -q --print", "" },
 	{ "pping -F ''", "standard json jsonl ppviz " },
 	{ "pping -F js", "json jsonl " },
