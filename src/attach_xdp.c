@@ -18,7 +18,7 @@
 struct attach_xdp {
 	int ifindex;
 	int link_fd; /* -1: through libxdp */
-	struct bpf_object *object; /* what link_fd's program was loaded from; libxdp owns its own */
+	struct bpf_object *object; /* what program is made of */
 	struct xdp_program *program;
 	enum xdp_attach_mode mode;
 	char how[48];
@@ -155,24 +155,12 @@ static int attach_link(struct attach_xdp *x, struct kernel *kernel, enum option_
 		       bool frags)
 {
 	DECLARE_LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = link_flags(mode));
-	struct bpf_object *object;
-	int err;
+	int fd, err = kernel__xdp_fd(kernel, frags, &fd);
 
-	err = kernel__open_xdp(kernel, frags, &object);
 	if (err)
 		return err;
-	err = bpf_object__load(object);
-	if (!err) {
-		struct bpf_program *prog = bpf_object__find_program_by_name(object, PROGRAM);
-
-		x->link_fd = bpf_link_create(bpf_program__fd(prog), x->ifindex, BPF_XDP, &opts);
-		err = x->link_fd < 0 ? x->link_fd : 0;
-	}
-	if (err)
-		bpf_object__close(object);
-	else
-		x->object = object;
-	return err;
+	x->link_fd = bpf_link_create(fd, x->ifindex, BPF_XDP, &opts);
+	return x->link_fd < 0 ? x->link_fd : 0;
 }
 
 static int attach_own(struct attach_xdp *x, struct kernel *kernel, const char *name,

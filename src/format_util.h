@@ -17,9 +17,10 @@
 /*
  * Every record fits. The longest is a JSON RTT with counters and all that can be asked
  * for: 187 bytes of keys and punctuation, two addresses, ten numbers, a protocol and a
- * bool, 499 bytes; and 95 of IP version, flow and scopes.
+ * bool, 499 bytes; 95 of IP version, flow and scopes; and 106 of an interface's name,
+ * each of its bytes escaped.
  */
-#define FORMAT_RECORD_MAX 640
+#define FORMAT_RECORD_MAX 768
 #define FORMAT_U64_MAX 20 /* digits of UINT64_MAX */
 #define FORMAT_ADDR_MAX 39 /* an IPv6 address of eight groups */
 

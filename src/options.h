@@ -30,6 +30,7 @@ enum option_xdp_mode { OPTION_XDP_UNSPECIFIED, OPTION_XDP_NATIVE, OPTION_XDP_GEN
 enum option_compress { COMPRESS_BY_NAME, COMPRESS_NONE, COMPRESS_ZSTD, COMPRESS_GZIP };
 
 #define OPTIONS_MAX_LOCAL 64
+#define OPTIONS_MAX_INTERFACES 64
 
 /* How addresses and ports are made unrecognisable, see anonymize.h. */
 struct option_anonymity {
@@ -53,8 +54,12 @@ struct option_endpoint {
 
 struct options {
 	/* one of the two is not NULL; strings point into argv */
-	const char *interface;
+	const char *interface; /* all of -i, with commas between them, cut where that is long */
 	const char *read_path; /* "-": stdin */
+	const char *interfaces[OPTIONS_MAX_INTERFACES +
+			       1]; /* names and patterns, each once; NULL at the end */
+	bool several; /* interfaces there may be: several names, or a pattern */
+	char interface_list[64]; /* what interface points to then */
 	const char *filter; /* NULL: none */
 	struct option_prefix local[OPTIONS_MAX_LOCAL];
 	uint32_t locals;
@@ -101,7 +106,7 @@ struct options {
 	bool quiet; /* no summary and no notes on stderr; errors stay */
 	bool exit_on_removal;
 	/* the options that were given, with what they were given unless that may be anybody's secret */
-	char given[1024];
+	char given[2048];
 };
 
 enum options_verdict {
