@@ -43,7 +43,7 @@ prepare() {
         cat "$work/base/make"
         exit 1
     fi
-    for program in parse match flow clean race flood aggregate; do
+    for program in parse match flow clean race flood aggregate interfaces; do
         more=()
         [ "$program" != aggregate ] || more=(src/aggregate.c)
         ${CC:-cc} -O1 -D_GNU_SOURCE -I. -I"$work/base/out" "tests/bpf/test_$program.c" "${more[@]}" \
@@ -308,6 +308,14 @@ mutant aggregate_ecn_of_ipv6 aggregate 'by_kind' \
     $packet 's/ip->class_flow\[0\] >> 4;/ip->class_flow[0] >> 2;/'
 mutant aggregate_ipv6_fragments aggregate 'by_kind' $packet 's/\*next = ext.next; .*//'
 mutant aggregate_segments_uncounted aggregate 'by_kind' $kern 's/if (!segments && size .*/if (0)/'
+
+# --- several interfaces
+mutant interfaces_forwarded_counts_twice interfaces 'once' $kern 's/if (was_counted(ctx, way))/if (0)/'
+mutant interfaces_arrivals_dont_count interfaces 'arrivals' $kern 's/ || way != PPING_MATCH_EGRESS//'
+mutant interfaces_low_bits_are_enough interfaces 'once|without' \
+    $kern 's/word >> PPING_IFINDEX_BITS == ifindex >> PPING_IFINDEX_BITS/1/'
+mutant interfaces_events_without_number interfaces 'borne' $kern 's/event->interface = h->number;/;/'
+mutant interfaces_counted_together interfaces 'borne' $kern 's/h.number = find_number(ctx->ifindex);/;/'
 
 wait
 sort "$work/verdicts"
