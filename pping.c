@@ -150,14 +150,34 @@ static void count_rules(void *ctx, uint64_t *included, uint64_t *excluded)
 	rules__count(run->rules, included, excluded);
 }
 
+static const char *interface(void *ctx, uint32_t number)
+{
+	struct run *run = ctx;
+
+	return monitor__interface(run->monitor, number);
+}
+
+static size_t interfaces(void *ctx, const struct interfaces_row **rows)
+{
+	struct run *run = ctx;
+
+	return monitor__interfaces(run->monitor, rows);
+}
+
 static int measure(struct run *run)
 {
-	struct run_source source = { run, count, run->options.read_path ? NULL : attached,
-				     run->rules ? count_rules : NULL };
+	struct run_source source = { .ctx = run, .counters = count };
 	int err = start(run), finished;
 
 	if (err)
 		return err;
+	if (run->monitor) {
+		source.attached = attached;
+		source.interface = interface;
+		source.interfaces = interfaces;
+	}
+	if (run->rules)
+		source.rules = count_rules;
 	err = sink__begin(run->sink, &source);
 	if (!err)
 		err = confine(run);

@@ -58,6 +58,13 @@
 #define PPING_MAX_RULES 262144
 #define PPING_MAX_RULE_ENTRIES (2 * PPING_MAX_RULES + 2)
 
+/* Interfaces at a time, and the numbers that they and some that are gone go by: 0 is the run's own. */
+#define PPING_MAX_INTERFACES 256
+#define PPING_INTERFACE_NUMBERS 320
+/* A number is found by the low bits of an ifindex: {ifindex's other bits : 16, number : 16}. */
+#define PPING_IFINDEX_BITS 16
+#define PPING_IFINDEX_MASK ((1U << PPING_IFINDEX_BITS) - 1)
+
 /*
  * RTT histograms: eight bins of equal width in each power of two from 512 ns
  * (2^9) to 68.7 s (2^36), and one below and one above these.
@@ -111,6 +118,7 @@ struct pping_config {
 	__u8 no_flow_events;
 	__u8 l3_device; /* frames begin with the IP header */
 	__u8 loopback; /* what leaves arrives here again */
+	__u8 several; /* interfaces may be: each packet is counted by its interface's number */
 	__u8 debug_cleanup; /* count what a cleaning pass did */
 	__u8 rules; /* --include or --exclude: ask before anything is kept of a packet */
 	__u8 test_clock; /* tests only: time is shared.test_now */
@@ -364,7 +372,8 @@ struct pping_event {
 	__u8 reason;
 	__u8 triggered_by;
 	__u8 match; /* enum pping_match, of an RTT */
-	__u8 reserved[3];
+	__u8 reserved;
+	__u16 interface; /* number of where the packet was seen, with config.several; 0: none */
 	union {
 		__u64 rtt; /* ns */
 		__u64 lost; /* number of events */

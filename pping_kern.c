@@ -151,12 +151,24 @@ struct {
 	__uint(value_size, sizeof(__u32));
 } events SEC(".maps");
 
+/* By the interface's number; one entry unless config.several. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__type(key, __u32);
 	__type(value, struct pping_counters);
 	__uint(max_entries, 1);
 } counters SEC(".maps");
+
+/*
+ * With config.several: PPING_IFINDEX_MASK + 1 entries, see there. An array, because
+ * every packet asks.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, __u32);
+	__uint(max_entries, 1);
+} numbers SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -175,6 +187,7 @@ struct host {
 	__u64 now; /* once read */
 	__u32 frame_length;
 	__u32 shard; /* where this CPU's packet counters begin, with config.aggregate */
+	__u32 number; /* the interface's, with config.several */
 	__u8 way; /* enum pping_match */
 	__u8 xdp;
 };
@@ -323,7 +336,11 @@ static __always_inline enum pping_counter lost_counter(long err)
 static __always_inline void host__emit(struct host *h, struct pping_event *event)
 {
 	__u64 size = pping_event_size(config.counters);
-	long err = bpf_perf_event_output(h->ctx, &events, BPF_F_CURRENT_CPU, event, size);
+	long err;
+
+	if (config.several)
+		event->interface = h->number;
+	err = bpf_perf_event_output(h->ctx, &events, BPF_F_CURRENT_CPU, event, size);
 
 	host__count(h, err ? lost_counter(err) : PPING_COUNT_EVENTS_EMITTED);
 }
@@ -494,14 +511,24 @@ __noinline int parse_slow_xdp(struct xdp_md *ctx, struct packet *p)
 	return packet_parse_slow(&h, p);
 }
 
+/* An interface's number; 0: it is not monitored. */
+static __always_inline __u32 find_number(__u32 ifindex)
+{
+	__u32 index = ifindex & PPING_IFINDEX_MASK;
+	volatile __u32 *found = bpf_map_lookup_elem(&numbers, &index);
+	__u32 word = found ? *found : 0;
+
+	return word >> PPING_IFINDEX_BITS == ifindex >> PPING_IFINDEX_BITS
+		       ? word & PPING_IFINDEX_MASK
+		       : 0;
+}
+
 static __always_inline int open_host(struct host *h)
 {
-	__u32 zero = 0;
-
 	if (config.aggregate)
 		h->shard = (bpf_get_smp_processor_id() & config.prefix_shard_mask) *
 			   config.max_prefixes;
-	h->counters = bpf_map_lookup_elem(&counters, &zero);
+	h->counters = bpf_map_lookup_elem(&counters, &h->number);
 	return h->counters != NULL;
 }
 
@@ -527,12 +554,25 @@ static __always_inline __u32 count_segments(const struct __sk_buff *ctx, const s
 	return segments ? segments : 1;
 }
 
+/*
+ * A packet that arrived on another monitored interface was counted there: flows and
+ * prefixes have it once, verdicts each interface for itself.
+ */
+static __always_inline int was_counted(const struct __sk_buff *ctx, __u8 way)
+{
+	if (!config.several || way != PPING_MATCH_EGRESS || !(config.counters || config.aggregate))
+		return 0;
+	return ctx->ingress_ifindex && find_number(ctx->ingress_ifindex);
+}
+
 static __always_inline int handle_tc(struct __sk_buff *ctx, __u8 way)
 {
 	struct host h = { .ctx = ctx, .way = way };
 	struct packet p = {};
 	int verdict;
 
+	if (config.several)
+		h.number = find_number(ctx->ifindex);
 	if (!open_host(&h))
 		return -1;
 	verdict = packet_parse_fast((const void *)(long)ctx->data,
@@ -540,6 +580,8 @@ static __always_inline int handle_tc(struct __sk_buff *ctx, __u8 way)
 	if (verdict == PACKET_SLOW)
 		verdict = parse_slow_tc(ctx, &p);
 	p.segments = config.counters || config.aggregate ? count_segments(ctx, &p) : 1;
+	if (was_counted(ctx, way))
+		p.segments = p.length = p.headers = 0;
 	take_packet(&h, &p, verdict);
 	return -1; /* TCX_NEXT, TC_ACT_UNSPEC */
 }
@@ -563,6 +605,8 @@ int pping_xdp(struct xdp_md *ctx)
 	struct packet p = {};
 	int verdict;
 
+	if (config.several)
+		h.number = find_number(ctx->ingress_ifindex);
 	if (!open_host(&h))
 		return XDP_PASS;
 	verdict = packet_parse_fast((const void *)(long)ctx->data,

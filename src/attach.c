@@ -93,13 +93,19 @@ static int attach_tc(struct attach *a, struct attach_tc *tc, bool egress, int pr
 
 static int attach_hooks(struct attach *a, const struct attach_settings *set)
 {
+	struct kernel_programs programs;
 	const char *tc_how;
 	char what[128];
 	int err;
 
-	err = attach_tc(a, &a->egress, true, kernel__egress_fd(set->kernel));
+	err = kernel__programs(set->kernel, set->link, &programs);
+	if (err) {
+		kernel__explain(err, "can't load the BPF programs");
+		return err;
+	}
+	err = attach_tc(a, &a->egress, true, programs.egress_fd);
 	if (!err && set->ingress_hook == HOOK_TC)
-		err = attach_tc(a, &a->ingress, false, kernel__ingress_fd(set->kernel));
+		err = attach_tc(a, &a->ingress, false, programs.ingress_fd);
 	if (err) {
 		snprintf(what, sizeof(what), "%s: can't attach to the tc hook", set->name);
 		if (a->missing)

@@ -23,6 +23,7 @@ struct attach_settings {
 	struct kernel *kernel; /* loaded */
 	const char *name; /* of the interface, for messages */
 	int ifindex;
+	enum kernel_link link;
 	enum option_hook ingress_hook;
 	enum option_xdp_mode xdp_mode;
 };

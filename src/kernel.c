@@ -22,6 +22,11 @@ struct kernel {
 	struct pping_kern *skel;
 	struct bpf_object *xdp[2]; /* with and without multi-buffer support, once they are loaded */
 	struct pping_config config;
+	enum kernel_link link; /* that skel's programs are for */
+	struct bpf_object *links[KERNEL_LINKS]; /* other kinds' programs; NULL: not loaded */
+	uint32_t numbers; /* 0: one interface */
+	uint32_t highest; /* number that was given away */
+	struct pping_counters retired; /* of numbers that were given away twice */
 	struct pping_shared *shared;
 	struct pping_counters *per_cpu; /* room for one sum per possible CPU */
 	int cpus;
@@ -107,6 +112,12 @@ static int random_keys(struct pping_config *config)
 	return 0;
 }
 
+static void configure_link(struct pping_config *config, enum kernel_link link)
+{
+	config->l3_device = link == KERNEL_L3;
+	config->loopback = link == KERNEL_LOOPBACK;
+}
+
 static void configure(struct pping_config *config, const struct kernel_settings *set)
 {
 	const struct options *opts = set->options;
@@ -130,8 +141,8 @@ static void configure(struct pping_config *config, const struct kernel_settings 
 	config->prefix_mask6[0] = options__prefix_mask(opts->aggregate_bits6, 0);
 	config->prefix_mask6[1] = options__prefix_mask(opts->aggregate_bits6, 1);
 	config->rules = set->rules != NULL;
-	config->l3_device = set->l3_device;
-	config->loopback = set->loopback;
+	config->several = set->numbers > 0;
+	configure_link(config, set->link);
 }
 
 static int configure_prefixes(struct kernel *k, const struct options *opts)
@@ -163,6 +174,16 @@ static int configure_prefixes(struct kernel *k, const struct options *opts)
 	return err;
 }
 
+static int configure_numbers(struct kernel *k)
+{
+	int err;
+
+	if (!k->numbers)
+		return 0;
+	err = bpf_map__set_max_entries(k->skel->maps.counters, k->numbers);
+	return err ? err : bpf_map__set_max_entries(k->skel->maps.numbers, PPING_IFINDEX_MASK + 1);
+}
+
 static int configure_object(struct kernel *k, const struct kernel_settings *set)
 {
 	const struct options *opts = set->options;
@@ -174,6 +195,8 @@ static int configure_object(struct kernel *k, const struct kernel_settings *set)
 	configure(&k->config, set);
 	if (opts->aggregate_ns)
 		err = configure_prefixes(k, opts);
+	if (!err)
+		err = configure_numbers(k);
 	if (err)
 		return err;
 	memcpy((void *)&k->skel->rodata->config, &k->config, sizeof(k->config));
@@ -202,6 +225,8 @@ int kernel__open(struct kernel **kernel, const struct kernel_settings *settings)
 		return -ENOMEM;
 	k->barrier_fd = -1;
 	k->first_rules = settings->rules;
+	k->link = settings->link;
+	k->numbers = settings->numbers;
 	libbpf_set_print(listen_to_libbpf);
 	said_len = 0;
 	k->cpus = libbpf_num_possible_cpus();
@@ -437,12 +462,23 @@ static int reuse_maps(struct kernel *k, struct bpf_object *object)
 	return err;
 }
 
+static int set_config(struct kernel *k, struct bpf_object *object,
+		      const struct pping_config *config)
+{
+	struct bpf_map *rodata =
+		bpf_object__find_map_by_name(object, bpf_map__name(k->skel->maps.rodata));
+
+	return rodata ? bpf_map__set_initial_value(rodata, config, sizeof(*config)) : -ENOENT;
+}
+
 static int select_xdp(struct kernel *k, struct bpf_object *object, bool frags)
 {
+	struct pping_config config = k->config;
 	struct bpf_program *prog;
-	struct bpf_map *rodata;
 	int err = 0;
 
+	/* XDP is for frames with Ethernet headers, whatever came first; what loops is seen leaving */
+	configure_link(&config, KERNEL_ETHERNET);
 	bpf_object__for_each_program(prog, object)
 	{
 		bool xdp = !strcmp(bpf_program__name(prog), "pping_xdp");
@@ -453,21 +489,47 @@ static int select_xdp(struct kernel *k, struct bpf_object *object, bool frags)
 		if (err)
 			return err;
 	}
-	rodata = bpf_object__find_map_by_name(object, bpf_map__name(k->skel->maps.rodata));
-	return rodata ? bpf_map__set_initial_value(rodata, &k->config, sizeof(k->config)) : -ENOENT;
+	return set_config(k, object, &config);
 }
 
-int kernel__open_xdp(struct kernel *k, bool frags, struct bpf_object **object)
+/* The programs of the tc hook, for another kind of interface. */
+static int select_tc(struct kernel *k, struct bpf_object *object, enum kernel_link link)
+{
+	struct pping_config config = k->config;
+	struct bpf_program *prog;
+	int err = 0;
+
+	bpf_object__for_each_program(prog, object)
+	{
+		const char *name = bpf_program__name(prog);
+		bool wanted = !strcmp(name, "pping_egress") ||
+			      (!strcmp(name, "pping_ingress") &&
+			       bpf_program__autoload(k->skel->progs.pping_ingress));
+
+		err = bpf_program__set_autoload(prog, wanted);
+		if (err)
+			return err;
+	}
+	configure_link(&config, link);
+	return set_config(k, object, &config);
+}
+
+static int open_again(struct bpf_object **object)
 {
 	DECLARE_LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "pping_kern");
 	const void *elf;
 	size_t size;
-	int err;
 
 	said_len = 0;
 	elf = pping_kern__elf_bytes(&size);
 	*object = bpf_object__open_mem(elf, size, &opts);
-	err = *object ? 0 : -errno;
+	return *object ? 0 : -errno;
+}
+
+int kernel__open_xdp(struct kernel *k, bool frags, struct bpf_object **object)
+{
+	int err = open_again(object);
+
 	if (!err)
 		err = select_xdp(k, *object, frags);
 	if (!err)
@@ -498,6 +560,48 @@ int kernel__load_xdp(struct kernel *k, bool frags, int *prog_fd)
 	return 0;
 }
 
+static int load_link(struct kernel *k, enum kernel_link link)
+{
+	struct bpf_object *object;
+	int err = open_again(&object);
+
+	if (!err)
+		err = select_tc(k, object, link);
+	if (!err)
+		err = reuse_maps(k, object);
+	if (!err)
+		err = bpf_object__load(object);
+	if (err)
+		bpf_object__close(object);
+	else
+		k->links[link] = object;
+	return err;
+}
+
+static int program_fd(const struct bpf_object *object, const char *name)
+{
+	const struct bpf_program *prog = bpf_object__find_program_by_name(object, name);
+	int fd = prog ? bpf_program__fd(prog) : -1;
+
+	return fd < 0 ? -1 : fd;
+}
+
+int kernel__programs(struct kernel *k, enum kernel_link link, struct kernel_programs *programs)
+{
+	const struct bpf_object *object = k->skel->obj;
+
+	if (link != k->link) {
+		int err = k->links[link] ? 0 : load_link(k, link);
+
+		if (err)
+			return err;
+		object = k->links[link];
+	}
+	programs->egress_fd = program_fd(object, "pping_egress");
+	programs->ingress_fd = program_fd(object, "pping_ingress");
+	return 0;
+}
+
 void kernel__free(struct kernel *k)
 {
 	if (!k)
@@ -509,19 +613,11 @@ void kernel__free(struct kernel *k)
 	close_prefixes(k);
 	if (k->barrier_fd >= 0)
 		close(k->barrier_fd);
+	for (int i = 0; i < KERNEL_LINKS; i++)
+		bpf_object__close(k->links[i]);
 	pping_kern__destroy(k->skel);
 	free(k->per_cpu);
 	free(k);
-}
-
-int kernel__egress_fd(const struct kernel *k)
-{
-	return bpf_program__fd(k->skel->progs.pping_egress);
-}
-
-int kernel__ingress_fd(const struct kernel *k)
-{
-	return bpf_program__fd(k->skel->progs.pping_ingress);
 }
 
 const struct bpf_program *kernel__clean_program(const struct kernel *k)
@@ -586,17 +682,69 @@ void kernel__count_untaken(struct kernel *k)
 	k->untaken++;
 }
 
+/* --- counters --- */
+
+static void add_counters(struct pping_counters *sum, const struct pping_counters *c)
+{
+	for (int i = 0; i < PPING_COUNTERS; i++)
+		sum->n[i] += c->n[i];
+}
+
+int kernel__counters_of(const struct kernel *k, uint32_t number, struct pping_counters *sum)
+{
+	int err = bpf_map_lookup_elem(bpf_map__fd(k->skel->maps.counters), &number, k->per_cpu);
+
+	memset(sum, 0, sizeof(*sum));
+	for (int cpu = 0; cpu < k->cpus && !err; cpu++)
+		add_counters(sum, &k->per_cpu[cpu]);
+	return err;
+}
+
 int kernel__counters(const struct kernel *k, struct pping_counters *sum)
 {
-	__u32 zero = 0;
-	int err = bpf_map_lookup_elem(bpf_map__fd(k->skel->maps.counters), &zero, k->per_cpu);
+	struct pping_counters of;
+
+	*sum = k->retired;
+	sum->n[PPING_COUNT_LOST_UNTAKEN] += k->untaken;
+	for (uint32_t number = 0; number <= k->highest; number++) {
+		int err = kernel__counters_of(k, number, &of);
+
+		if (err)
+			return err;
+		add_counters(sum, &of);
+	}
+	return 0;
+}
+
+int kernel__retire_number(struct kernel *k, uint32_t number)
+{
+	struct pping_counters last;
+	int err = kernel__counters_of(k, number, &last);
 
 	if (err)
 		return err;
-	memset(sum, 0, sizeof(*sum));
-	for (int cpu = 0; cpu < k->cpus; cpu++)
-		for (int i = 0; i < PPING_COUNTERS; i++)
-			sum->n[i] += k->per_cpu[cpu].n[i];
-	sum->n[PPING_COUNT_LOST_UNTAKEN] += k->untaken;
-	return 0;
+	memset(k->per_cpu, 0, k->cpus * sizeof(*k->per_cpu));
+	err = bpf_map_update_elem(bpf_map__fd(k->skel->maps.counters), &number, k->per_cpu,
+				  BPF_ANY);
+	if (!err)
+		add_counters(&k->retired, &last);
+	return err;
+}
+
+int kernel__set_number(struct kernel *k, int ifindex, uint32_t number)
+{
+	int fd = bpf_map__fd(k->skel->maps.numbers), err;
+	__u32 index = ifindex & PPING_IFINDEX_MASK, high = (__u32)ifindex >> PPING_IFINDEX_BITS;
+	__u32 word = number ? high << PPING_IFINDEX_BITS | number : 0, old;
+
+	if (!k->numbers)
+		return 0;
+	err = bpf_map_lookup_elem(fd, &index, &old);
+	if (err)
+		return err;
+	if (old && old >> PPING_IFINDEX_BITS != high)
+		return number ? -EEXIST : 0;
+	if (number > k->highest)
+		k->highest = number;
+	return bpf_map_update_elem(fd, &index, &word, BPF_ANY);
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The live source of events: the programs on an interface, the events they
- * send, the cleaning of their maps, and the interface's coming and going.
+ * The live source of events: the programs on the interfaces, the events they
+ * send, and the cleaning of their maps.
  */
 #ifndef SRC_MONITOR_H
 #define SRC_MONITOR_H
 
+#include "interfaces.h"
 #include "loop.h"
 #include "options.h"
 #include "rules.h"
@@ -35,7 +36,11 @@ void monitor__summary(struct monitor *monitor, struct summary *summary);
 /* Less than a summary, and cheap. */
 void monitor__counters(struct monitor *monitor, struct pping_counters *counters);
 /* How: "ingress tc, TCX" and the like. */
-const char *monitor__attached(const struct monitor *monitor);
+const char *monitor__attached(struct monitor *monitor);
+/* The name of the interface that an event's number stands for, as interfaces__name(). */
+const char *monitor__interface(const struct monitor *monitor, uint32_t number);
+/* As interfaces__rows(). */
+size_t monitor__interfaces(struct monitor *monitor, const struct interfaces_row **rows);
 /* The capabilities (privileges.h) that the rest of the run needs. */
 uint64_t monitor__capabilities(const struct monitor *monitor);
 void monitor__free(struct monitor *monitor); /* NULL is fine */

@@ -104,13 +104,23 @@ static void take_choice(struct parse *p, const struct option_row *row, const cha
 		complain_value(p, row, text, "is not known");
 }
 
+/* A pattern may be longer than a name, as [0-9] is. */
+#define PATTERN_MAX 63
+
+static bool is_pattern(const char *name)
+{
+	return strpbrk(name, "*?[");
+}
+
 /* The kernel's own rules (dev_valid_name), so that a typing error is told from a missing device. */
 static const char *check_interface(const char *name)
 {
 	if (!*name)
 		return "is empty";
-	if (strlen(name) >= IFNAMSIZ)
+	if (strlen(name) >= IFNAMSIZ && !is_pattern(name))
 		return "is longer than the 15 bytes of an interface name";
+	if (strlen(name) > PATTERN_MAX)
+		return "is longer than the 63 bytes of a pattern";
 	if (strpbrk(name, "/: \t\n\v\f\r"))
 		return "has a character that no interface name has";
 	if (!strcmp(name, ".") || !strcmp(name, ".."))
@@ -121,14 +131,23 @@ static const char *check_interface(const char *name)
 static void take_interface(struct parse *p, const struct option_row *row, const char *name)
 {
 	const char *why = check_interface(name);
+	struct options *opts = p->opts;
+	size_t n = 0;
 
-	if (why)
+	if (why) {
 		complain_value(p, row, name, why);
-	else if (p->given[row - options_table])
-		parse__complain(p, "--interface: only one -i for now; run another pping for %s",
-				QUOTE(name));
-	else
-		store(p, row, (uintptr_t)name);
+		return;
+	}
+	while (opts->interfaces[n] && strcmp(opts->interfaces[n], name))
+		n++;
+	if (n == OPTIONS_MAX_INTERFACES) {
+		parse__complain(p, "--%s: more than %d; give patterns, like 'eth*'", row->name,
+				OPTIONS_MAX_INTERFACES);
+		return;
+	}
+	opts->interfaces[n] = name;
+	opts->several |= n > 0 || is_pattern(name);
+	store(p, row, (uintptr_t)opts->interfaces[0]);
 }
 
 static void take_text(struct parse *p, const struct option_row *row, const char *text)

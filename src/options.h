@@ -31,6 +31,7 @@ enum option_compress { COMPRESS_BY_NAME, COMPRESS_NONE, COMPRESS_ZSTD, COMPRESS_
 
 #define OPTIONS_MAX_LOCAL 64
 #define OPTIONS_MAX_RULES 256
+#define OPTIONS_MAX_INTERFACES 64
 
 /* How addresses and ports are made unrecognisable, see anonymize.h. */
 struct option_anonymity {
@@ -64,8 +65,12 @@ struct option_endpoint {
 
 struct options {
 	/* one of the two is not NULL; strings point into argv */
-	const char *interface;
+	const char *interface; /* all of -i, with commas between them, cut where that is long */
 	const char *read_path; /* "-": stdin */
+	const char *interfaces[OPTIONS_MAX_INTERFACES +
+			       1]; /* names and patterns, each once; NULL at the end */
+	bool several; /* interfaces there may be: several names, or a pattern */
+	char interface_list[64]; /* what interface points to then */
 	const char *filter; /* NULL: none */
 	struct option_prefix local[OPTIONS_MAX_LOCAL];
 	uint32_t locals;
@@ -114,7 +119,7 @@ struct options {
 	bool exit_on_removal;
 	bool no_sandbox; /* give up no privileges */
 	/* the options that were given, with what they were given unless that may be anybody's secret */
-	char given[1024];
+	char given[2048];
 };
 
 enum options_verdict {

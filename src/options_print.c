@@ -74,7 +74,8 @@ void options_print__wants(const struct option_row *row, char *buf, size_t size)
 		break;
 	case OPTION_INTERFACE:
 		options_print__append(buf, size,
-				      "the name of an interface (\"ip link\" lists them)");
+				      "the name of an interface (\"ip link\" lists them), or a "
+				      "pattern like 'ppp*'");
 		break;
 	case OPTION_FILE:
 	case OPTION_RULE_FILE:
@@ -187,6 +188,8 @@ void options_print__help(FILE *out, const struct option_row *rows)
 	      "  pping -i eth0                             the RTTs of TCP flows, as they come\n"
 	      "  pping -i eth0 -TC -F jsonl -w rtts.jsonl  TCP and ping, JSON lines in a file\n"
 	      "  pping -i eth0 -r 1000 -R 10               fewer samples of each flow\n"
+	      "  pping -i wan0 -i 'ppp*'                   several interfaces, as they come and "
+	      "go\n"
 	      "  pping --read trace.pcap -r 0              all RTTs in a capture\n",
 	      out);
 }
@@ -296,9 +299,8 @@ void options_print__man(FILE *out, const struct option_row *rows)
 {
 	fputs(".SH OPTIONS\n"
 	      "Long names may be shortened as long as only one option begins so.\n"
-	      "Of an option that is given twice the last one counts, "
-	      "\\fB\\-i\\fR may be given only once, and each \\fB\\-\\-local\\fR, "
-	      "\\fB\\-\\-include\\fR and \\fB\\-\\-exclude\\fR adds to the others.\n",
+	      "Of an option that is given twice the last one counts, but each \\fB\\-i\\fR, "
+	      "\\fB\\-\\-local\\fR, \\fB\\-\\-include\\fR and \\fB\\-\\-exclude\\fR adds to the others.\n",
 	      out);
 	for (const struct option_row *row = rows; row->name; row++) {
 		if (row->group == OPTION_GROUP_HIDDEN)

@@ -59,11 +59,16 @@ static const char *const port_choices[] = {
 /* clang-format off */
 const struct option_row options_table[] = {
 	{ OPTION_GROUP_WHAT, 'i', "interface", "NAME", OPTION_INTERFACE, FIELD(interface),
-	  .help = "the interface to monitor; it or --read is required",
-	  .more = "An RTT is found where both directions of a flow pass through this interface. "
+	  .help = "the interface to monitor, or a pattern of names like 'ppp*'; may be given several "
+		  "times; it or --read is required",
+	  .more = "An RTT is found where both directions of a flow pass through this interface, or "
+		  "through any of several. "
+		  "In a pattern * stands for anything, ? for a character and [a-z] for one of these; "
+		  "it means all interfaces whose names fit, but lo, as they come and go. "
+		  "See SEVERAL INTERFACES. "
 		  "Ethernet devices and devices that carry bare IP packets (PPP, tun) are "
 		  "supported. "
-		  "When the interface goes away, pping waits for it to come back, unless "
+		  "When an interface goes away, pping waits for it to come back, unless "
 		  "--exit-on-removal is given." },
 	{ OPTION_GROUP_WHAT, 0, "read", "FILE", OPTION_FILE, FIELD(read_path),
 	  .help = "read a capture, pcap or pcapng, instead of an interface",
@@ -266,7 +271,8 @@ const struct option_row options_table[] = {
 	  .more = "The mode native runs in the driver, which must support it; generic runs on any "
 		  "device, and slower; unspecified leaves the choice to the kernel." },
 	{ OPTION_GROUP_ATTACHING, 0, "exit-on-removal", .source = OPTION_LIVE, FIELD(exit_on_removal),
-	  .help = "end when the interface goes away instead of waiting for its return" },
+	  .help = "end when the interface, or the last one of several, goes away instead of waiting "
+		  "for its return" },
 	{ OPTION_GROUP_ATTACHING, 0, "no-sandbox", FIELD(no_sandbox),
 	  .help = "keep all privileges and system calls to the end",
 	  .more = "Otherwise pping gives up, once it is attached, what it needs no longer: see "

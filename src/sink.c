@@ -522,6 +522,16 @@ static int describe_aggregation(struct sink *s, uint64_t wall)
 	return wrote_record(s, false);
 }
 
+/* Told where several interfaces may be, or if asked for; of one all that is seen is seen there. */
+static void find_interface(struct sink *s, const struct pping_event *event)
+{
+	bool wanted = s->options->several || s->options->fields & FIELD_BIT(INTERFACE);
+
+	s->settings.interface =
+		wanted && s->source.interface ? s->source.interface(s->source.ctx, event->interface)
+					      : NULL;
+}
+
 /* 0 or a negative errno. */
 static int count_event(struct sink *s, const struct pping_event *event)
 {
@@ -552,6 +562,7 @@ int sink__event(struct sink *s, const struct pping_event *event)
 	err = describe_aggregation(s, wall);
 	if (err)
 		return err;
+	find_interface(s, event);
 	before = text->len;
 	s->format->event(text, &s->settings, event, wall, is_first(s));
 	if (text->failed)

@@ -43,7 +43,7 @@ prepare() {
         cat "$work/base/make"
         exit 1
     fi
-    for program in parse match flow clean race flood aggregate rules; do
+    for program in parse match flow clean race flood aggregate rules interfaces; do
         more=()
         [ "$program" != aggregate ] || more=(src/aggregate.c)
         [ "$program" != rules ] || more=(src/rules.c src/rule.c src/prefix.c)
@@ -346,6 +346,14 @@ mutant rules_leave_the_flow rules 'flows_go' \
 mutant rules_announce_the_end rules 'with_a_pass' $kern 's/if (config.rules && rules_drop_flow(f, &key))/if (0)/'
 mutant rules_pass_marks_nothing rules 'with_a_pass' $kern 's/rules_renew(state, generation));/state);/'
 mutant rules_left_in_the_blank rules 'flows_go' $flow 's/if (config.rules) \/\* these may.*/if (0)/'
+
+# --- several interfaces
+mutant interfaces_forwarded_counts_twice interfaces 'once' $kern 's/if (was_counted(ctx, way))/if (0)/'
+mutant interfaces_arrivals_dont_count interfaces 'arrivals' $kern 's/ || way != PPING_MATCH_EGRESS//'
+mutant interfaces_low_bits_are_enough interfaces 'once|without' \
+    $kern 's/word >> PPING_IFINDEX_BITS == ifindex >> PPING_IFINDEX_BITS/1/'
+mutant interfaces_events_without_number interfaces 'borne' $kern 's/event->interface = h->number;/;/'
+mutant interfaces_counted_together interfaces 'borne' $kern 's/h.number = find_number(ctx->ifindex);/;/'
 
 wait
 sort "$work/verdicts"

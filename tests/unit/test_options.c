@@ -8,10 +8,11 @@
 
 #include "pping.h"
 #include "src/options.h"
+#include "src/fields.h"
 #include "src/options_print.h"
 #include "tests/unit/test.h"
 
-#define MAX_ARGS 20
+#define MAX_ARGS (2 * OPTIONS_MAX_INTERFACES + 2)
 #define OUTPUT_SIZE 32768
 
 /* --- running options__parse with its output caught ------------------------------- */
@@ -138,6 +139,8 @@ static const char *differences(const struct options *o)
 	};
 
 	text[0] = '\0';
+	if (o->several)
+		options_print__append(text, sizeof(text), " several=%d", o->several);
 	if (!o->interface)
 		options_print__append(text, sizeof(text), " read_path=%s", o->read_path);
 	else if (strcmp(o->interface, "eth0") || o->read_path)
@@ -401,7 +404,48 @@ static void words_of_argv(void)
 	struct outcome *o = parse(args);
 
 	CHECK(o->opts.interface == args[1]);
+	CHECK(o->opts.interfaces[0] == args[1] && !o->opts.interfaces[1]);
 	CHECK(o->opts.write_path == args[3]);
+}
+
+/* Each once, in the order they were given. */
+static void several_interfaces(void)
+{
+	struct outcome *o = PARSE("-i", "eth0", "-i", "ppp*", "-C", "-i", "eth0", "-i", "a");
+	const char *args[MAX_ARGS + 1] = { 0 };
+	char names[OPTIONS_MAX_INTERFACES + 1][16];
+
+	CHECK(o->opts.several);
+	CHECK_STR(o->opts.interface, "eth0,ppp*,a");
+	CHECK_STR(o->opts.interfaces[0], "eth0");
+	CHECK_STR(o->opts.interfaces[1], "ppp*");
+	CHECK_STR(o->opts.interfaces[2], "a");
+	CHECK(!o->opts.interfaces[3]);
+	CHECK_STR(o->opts.given, "--interface eth0 --interface ppp* --interface a --icmp");
+	CHECK(PARSE("-i", "ppp?")->opts.several);
+	CHECK(PARSE("-i", "[ab]")->opts.several);
+	CHECK(!PARSE("-i", "a", "-i", "a")->opts.several);
+	/* with the usual fields there is nothing to choose, with others it is among them */
+	CHECK_INT(PARSE("-i", "*", "-Fjsonl")->opts.fields, 0);
+	CHECK(PARSE("-i", "*", "-Fjsonl", "--fields", "+flow_id")->opts.fields &
+	      FIELD_BIT(INTERFACE));
+	CHECK(!(PARSE("-i", "*", "-Fjsonl", "--fields", "rtt")->opts.fields &
+		FIELD_BIT(INTERFACE)));
+	CHECK(!(PARSE("-i", "a", "-Fjsonl", "--fields", "+flow_id")->opts.fields &
+		FIELD_BIT(INTERFACE)));
+	for (int i = 0; i <= OPTIONS_MAX_INTERFACES; i++) {
+		snprintf(names[i], sizeof(names[i]), "interface-%d", i);
+		args[2 * i] = "-i";
+		args[2 * i + 1] = names[i];
+	}
+	o = parse(args);
+	CHECK_INT(o->verdict, OPTIONS_WRONG);
+	CHECK(strstr(o->err, "--interface: more than 64; give patterns") != NULL);
+	args[2 * OPTIONS_MAX_INTERFACES] = NULL;
+	o = parse(args);
+	CHECK_INT(o->verdict, OPTIONS_RUN);
+	CHECK_STR(o->opts.interface,
+		  "interface-0,interface-1,interface-2,interface-3,interface-4,...");
 }
 
 /* What is anybody's secret is not told, whichever option it is of. */
@@ -445,8 +489,10 @@ static const struct {
 	{ { "-i", "a b" }, { "--interface: \"a b\" has a character that no" } },
 	{ { "-i", "a\nb" }, { "--interface: \"a\\x0ab\" has a character that no" } },
 	{ { "-i", ".." }, { "--interface: \"..\" can't be" } },
-	{ { "-i", "a", "-i", "b" }, { "only one -i for now", "\"b\"" } },
-	{ { "-i", "a", "--interface=a" }, { "only one -i for now" } },
+	{ { "-i", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde*" },
+	  { "--interface: ", "longer than the 63 bytes of a pattern" } },
+	{ { "-i", "a", "-i", "v/*" }, { "--interface: \"v/*\" has a character that no" } },
+	{ { "--read", "x", "-i", "*" }, { "--read conflicts with --interface; leave one out" } },
 	{ { "-i" }, { "--interface needs an argument; give the name of an interface" } },
 
 	{ { "--read", "" }, { "--read: \"\" is empty; give the name of a file" } },
@@ -632,7 +678,7 @@ static const struct {
 	  { "--fields conflicts with --format ppviz" } },
 	{ { DEFAULT_I, "-Fjsonl", "--fields", "rtt,src_ipx" },
 	  { "--fields: \"src_ipx\" is no field; give some of timestamp, src_ip, ",
-	    ", dest_scope\n" } },
+	    ", dest_scope, interface\n" } },
 	{ { DEFAULT_I, "-Fjsonl", "--fields", "src_i" }, { "\"src_i\" is no field" } },
 	{ { DEFAULT_I, "-Fjsonl", "--fields", "RTT" }, { "\"RTT\" is no field" } },
 	{ { DEFAULT_I, "-Fjsonl", "--fields", "" }, { "\"\" is no field" } },
@@ -1100,6 +1146,7 @@ int main(void)
 {
 	RUN(good);
 	RUN(words_of_argv);
+	RUN(several_interfaces);
 	RUN(given);
 	RUN(bad);
 	RUN(long_words);

@@ -100,6 +100,36 @@ static void count_rules(void *ctx, uint64_t *included, uint64_t *excluded)
 	*excluded = 12345;
 }
 
+static size_t interfaces(void *ctx, const struct interfaces_row **rows)
+{
+	static struct interfaces_row two[] = { { .name = "eth0" }, { .name = "p\"0" } };
+
+	CHECK_STR(ctx, "ctx");
+	two[0].counters.n[PPING_COUNT_TRACKED] = 4;
+	two[0].counters.n[PPING_COUNT_NOT_IP] = 2;
+	two[1].counters.n[PPING_COUNT_TRACKED] = 1;
+	two[1].counters.n[PPING_COUNT_RTTS] = 3;
+	*rows = two;
+	return 2;
+}
+
+/* Of several interfaces each is told of. */
+static void run_of_several(void)
+{
+	struct options o = { .interface = "eth0,p*", .format = FORMAT_JSONL, .several = true };
+	struct run_source source = { .ctx = (void *)"ctx",
+				     .counters = count,
+				     .attached = attached,
+				     .interfaces = interfaces };
+	struct run_file file = { .number = 1 };
+	struct text t = { 0 };
+
+	run_record__end(&t, &o, &source, &file, 5, true);
+	CHECK(strstr(text_of(&t), "\"interfaces\":\"eth0 6 packets 0 RTTs, p\\u00220 1 packets 3 "
+				  "RTTs\"}\n") != NULL);
+	text__free(&t);
+}
+
 static void run_begins_and_ends(void)
 {
 	struct options o = { .interface = "et\"h0",
@@ -107,7 +137,9 @@ static void run_begins_and_ends(void)
 			     .track_tcp = true,
 			     .track_icmp = true,
 			     .given = "--icmp" };
-	struct run_source source = { (void *)"ctx", count, attached, NULL };
+	struct run_source source = { .ctx = (void *)"ctx",
+				     .counters = count,
+				     .attached = attached };
 	struct run_file file = { .number = 3, .events = 10, .total_events = 30, .last = true };
 	struct text t = { 0 };
 	struct utsname uts;
@@ -274,6 +306,7 @@ int main(void)
 {
 	RUN(facts);
 	RUN(run_begins_and_ends);
+	RUN(run_of_several);
 	RUN(status);
 	RUN(plans);
 	RUN(amounts);
