@@ -49,7 +49,8 @@ static __noinline int rules_exclude(struct host *h, const struct pping_tuple *t,
 	return pping_rules_exclude(rules);
 }
 
-static __always_inline int rules_exclude_packet(struct host *h, const struct packet *p)
+/* Of its own, for the stack's sake: what it needs there goes before much else is needed. */
+static __noinline int rules_exclude_packet(struct host *h, const struct packet *p)
 {
 	struct pping_tuple t = {
 		.saddr = p->saddr,
