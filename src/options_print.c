@@ -188,8 +188,7 @@ void options_print__help(FILE *out, const struct option_row *rows)
 	      "  pping -i eth0                             the RTTs of TCP flows, as they come\n"
 	      "  pping -i eth0 -TC -F jsonl -w rtts.jsonl  TCP and ping, JSON lines in a file\n"
 	      "  pping -i eth0 -r 1000 -R 10               fewer samples of each flow\n"
-	      "  pping -i wan0 -i 'ppp*'                   several interfaces, as they come and "
-	      "go\n"
+	      "  pping -i wan0 -i 'ppp*'                   several interfaces at once\n"
 	      "  pping --read trace.pcap -r 0              all RTTs in a capture\n",
 	      out);
 }
