@@ -392,7 +392,8 @@ static inline __u32 pping_event_size(int counters)
 	X(LOST_E2BIG, "events lost: no such CPU (E2BIG)")                         \
 	X(LOST_EINVAL, "events lost: EINVAL")                                     \
 	X(LOST_EBUSY, "events lost: nested too deep (EBUSY)")                     \
-	X(LOST_OTHER, "events lost: another error")
+	X(LOST_OTHER, "events lost: another error")                               \
+	X(LOST_UNTAKEN, "events lost: timeouts that the output did not take")
 
 /* What all IP packets were, while aggregating: packets and bytes of each, then ECN codepoints. */
 #define PPING_TRAFFIC(X)       \
@@ -439,7 +440,7 @@ enum pping_counter {
 #define PPING_TRAFFIC_OTHER 3
 #define PPING_VERDICT_COUNT (PPING_COUNT_EXTENSION_HEADERS + 1)
 #define PPING_LOST_FIRST PPING_COUNT_LOST_ENOSPC
-#define PPING_LOST_LAST PPING_COUNT_LOST_OTHER
+#define PPING_LOST_LAST PPING_COUNT_LOST_UNTAKEN
 
 struct pping_counters {
 	__u64 n[PPING_COUNTERS];

@@ -59,6 +59,11 @@ int events__add(struct events *e, const struct pping_event *event)
 	return append(e, event, sizeof(*event));
 }
 
+size_t events__waiting(const struct events *e)
+{
+	return e->len;
+}
+
 /* perf_event_open(2), PERF_SAMPLE_RAW. */
 struct raw_sample {
 	struct perf_event_header header;

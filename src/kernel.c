@@ -28,6 +28,7 @@ struct kernel {
 	struct pping_shared *shared;
 	struct pping_counters *per_cpu; /* room for one sum per possible CPU */
 	int cpus;
+	uint64_t untaken; /* PPING_COUNT_LOST_UNTAKEN */
 	/* with --aggregate */
 	struct aggregate_tables prefixes; /* its arrays are mapped */
 	int barrier_fd; /* see wait_for_programs(); -1 */
@@ -522,6 +523,11 @@ int kernel__remove_local(struct kernel *k, const union pping_addr *addr)
 	return err;
 }
 
+void kernel__count_untaken(struct kernel *k)
+{
+	k->untaken++;
+}
+
 int kernel__counters(const struct kernel *k, struct pping_counters *sum)
 {
 	__u32 zero = 0;
@@ -533,5 +539,6 @@ int kernel__counters(const struct kernel *k, struct pping_counters *sum)
 	for (int cpu = 0; cpu < k->cpus; cpu++)
 		for (int i = 0; i < PPING_COUNTERS; i++)
 			sum->n[i] += k->per_cpu[cpu].n[i];
+	sum->n[PPING_COUNT_LOST_UNTAKEN] += k->untaken;
 	return 0;
 }

@@ -54,7 +54,9 @@ void kernel__set_pressed(struct kernel *kernel, bool pressed);
 int kernel__add_local(struct kernel *kernel, const union pping_addr *addr);
 int kernel__remove_local(struct kernel *kernel, const union pping_addr *addr);
 
-/* Sums the counters of all CPUs. 0 or a negative errno (not printed). */
+/* An event of the kernel side, not counted there, that is given up here. */
+void kernel__count_untaken(struct kernel *kernel);
+/* Sums the counters of all CPUs, and those counted here. 0 or a negative errno (not printed). */
 int kernel__counters(const struct kernel *kernel, struct pping_counters *sum);
 
 /* What it keeps per prefix, for aggregate__new(); only with options.aggregate_ns. */

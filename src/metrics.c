@@ -484,7 +484,8 @@ static void write_samples(struct writer *w, const struct metrics_state *s)
 	single(w, "pping_events", "counter", "Events handed over by the kernel side",
 	       n[PPING_COUNT_EVENTS_EMITTED]);
 	begin(w, "pping_events_lost", "counter", NULL,
-	      "Events that could not be handed over, by the errno");
+	      "Events that could not be handed over, by the errno; untaken: timeouts of flows "
+	      "while the output was full");
 #define REASON(name, label)                                                                  \
 	if (PPING_COUNT_##name >= PPING_LOST_FIRST && PPING_COUNT_##name <= PPING_LOST_LAST) \
 		sample(w, "reason", small(&#name[sizeof("LOST_") - 1]), n[PPING_COUNT_##name]);

@@ -21,6 +21,8 @@
 #define DRAIN_INTERVAL_NS (40 * PPING_NS_PER_MS)
 /* How long a CPU may take from reading the clock to handing over its event. */
 #define HANDOVER_NS (2 * PPING_NS_PER_MS)
+/* Flows that timed out and wait for an output that takes nothing, 7 MB of them; the rest is counted. */
+#define WAITING_LIMIT 65536
 /* Metrics are at most this old. */
 #define METRICS_AGE_NS (5 * PPING_NS_PER_SEC)
 
@@ -41,6 +43,7 @@ struct monitor {
 	struct loop_source *status_timer, *duration_timer;
 	struct status_look looked; /* for --status */
 	bool draining; /* events_source is watched */
+	bool tell_due; /* losses could not be told while it was not */
 	bool finished;
 	bool report_due; /* and could not go out: the reader of our output is slow */
 	uint64_t start_ns, end_ns;
@@ -72,6 +75,40 @@ static int drain(struct monitor *m, uint64_t horizon)
 	return err ? err : flushed;
 }
 
+static int read_counters(struct monitor *m)
+{
+	int err = kernel__counters(m->kernel, &m->counters);
+
+	if (err)
+		fprintf(stderr, "pping: can't read the counters: %s\n", strerror(-err));
+	return err;
+}
+
+/* Losses belong to the data: whoever reads them alone must know that some are missing. */
+static int tell_lost(struct monitor *m)
+{
+	struct pping_event event = { .type = PPING_EVENT_LOST };
+	uint64_t lost = summary__lost(&m->counters);
+
+	if (lost == m->lost_told)
+		return 0;
+	event.timestamp = clock__now();
+	event.lost = lost - m->lost_told;
+	m->lost_told = lost;
+	return events__add(m->events, &event);
+}
+
+/* The output takes something again: what was lost meanwhile lies before all that comes now. */
+static int tell_lost_meanwhile(struct monitor *m)
+{
+	int err = m->tell_due ? read_counters(m) : 0;
+
+	if (!err && m->tell_due)
+		err = tell_lost(m);
+	m->tell_due = false;
+	return err;
+}
+
 /* While the reader of our output is slow, events wait in the rings, and what is too much is counted there. */
 static int drain_if_wanted(struct monitor *m)
 {
@@ -80,6 +117,8 @@ static int drain_if_wanted(struct monitor *m)
 	if (wanted != m->draining) {
 		int err = loop__watch(m->events_source, wanted ? EPOLLIN : 0);
 
+		if (!err && wanted)
+			err = tell_lost_meanwhile(m);
 		if (err)
 			return err;
 		m->draining = wanted;
@@ -107,26 +146,6 @@ static void watch_pressure(struct monitor *m)
 	kernel__set_pressed(m->kernel, flows - m->new_flows > limit);
 	m->new_flows = flows;
 	m->new_flows_ns = now;
-}
-
-/* Losses belong to the data: whoever reads them alone must know that some are missing. */
-static int tell_lost(struct monitor *m)
-{
-	struct pping_event event = { .type = PPING_EVENT_LOST };
-	uint64_t lost;
-	int err = kernel__counters(m->kernel, &m->counters);
-
-	if (err) {
-		fprintf(stderr, "pping: can't read the counters: %s\n", strerror(-err));
-		return err;
-	}
-	lost = summary__lost(&m->counters);
-	if (lost == m->lost_told)
-		return 0;
-	event.timestamp = clock__now();
-	event.lost = lost - m->lost_told;
-	m->lost_told = lost;
-	return events__add(m->events, &event);
 }
 
 /*
@@ -159,10 +178,13 @@ static int on_second(void *ctx, uint64_t expirations)
 	(void)expirations;
 	kernel__tick(m->kernel);
 	sink__check_clock(m->sink);
-	err = tell_lost(m);
-	if (!err)
-		tell_pressure(m);
-	return err;
+	err = read_counters(m);
+	if (err)
+		return err;
+	tell_pressure(m);
+	/* nor may news of losses pile up while nobody reads them */
+	m->tell_due |= !m->draining;
+	return m->draining ? tell_lost(m) : 0;
 }
 
 /* --- --status, --duration ----------------------------------------------------------- */
@@ -231,6 +253,10 @@ static int on_timeout_event(void *ctx, const struct pping_event *event)
 {
 	struct monitor *m = ctx;
 
+	if (!m->draining && events__waiting(m->events) >= WAITING_LIMIT) {
+		kernel__count_untaken(m->kernel);
+		return 0;
+	}
 	return events__add(m->events, event);
 }
 
@@ -273,12 +299,10 @@ static int start_cleaning(struct monitor *m, struct loop *loop)
 
 static int make_report(struct monitor *m, uint64_t time_ns)
 {
-	int err = kernel__counters(m->kernel, &m->counters);
+	int err = read_counters(m);
 
-	if (err) {
-		fprintf(stderr, "pping: can't read the counters: %s\n", strerror(-err));
+	if (err)
 		return err;
-	}
 	m->report_due = false;
 	return aggregate_report__make(m->report, time_ns, &m->counters, m->evicted);
 }
@@ -617,6 +641,8 @@ int monitor__finish(struct monitor *m)
 	m->end_ns = clock__now();
 	err = mapclean__run_pass(m->clean);
 	m->finished = true;
+	if (!err)
+		err = read_counters(m);
 	if (!err)
 		err = tell_lost(m);
 	drained = events__drain(m->events, UINT64_MAX, on_event, m);
