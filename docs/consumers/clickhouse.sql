@@ -19,6 +19,8 @@ CREATE TABLE pping
     flow_event      Nullable(String),   -- the record is the opening or closing of a flow
     reason          Nullable(String),
     triggered_by    Nullable(String),
+    duration        Nullable(UInt64),   -- ns; of a closing, with --counters
+    rtts            Nullable(UInt64),
     lost_events     Nullable(UInt64),   -- the record tells of a loss
     ip_version      Nullable(UInt8),    -- these four: --fields, --anonymize
     flow_id         Nullable(String),
