@@ -17,6 +17,8 @@
 
 /* Wake the reader for this much, or for half a ring if that is less. */
 #define WATERMARK_BYTES (64 * 1024)
+/* The highest level of kernel.perf_event_paranoid at which CAP_PERFMON is enough */
+#define PARANOID_MAX 2
 
 struct events {
 	struct perf_buffer *rings;
@@ -98,23 +100,44 @@ static size_t ring_pages(uint64_t total_bytes, int cpus)
 	return pages;
 }
 
+/* kernel.perf_event_paranoid; 0 where it can't be read */
+static int paranoid(void)
+{
+	FILE *file = fopen("/proc/sys/kernel/perf_event_paranoid", "re");
+	int level = 0;
+
+	if (!file)
+		return 0;
+	if (fscanf(file, "%d", &level) != 1)
+		level = 0;
+	fclose(file);
+	return level;
+}
+
 static void explain(int err, size_t pages)
 {
 	static const char what[] = "can't open the event buffer";
 	struct rlimit limit;
 
-	if (err != -EPERM || getrlimit(RLIMIT_MEMLOCK, &limit)) {
-		kernel__explain(err, what);
+	if ((err == -EPERM || err == -EACCES) && privileges__explain(what))
 		return;
-	}
-	if (privileges__explain(what))
-		return;
+	/* Debian's and Ubuntu's kernels have this level, which is not Linus' */
+	if (err == -EACCES && paranoid() > PARANOID_MAX)
+		fprintf(stderr,
+			"pping: %s: kernel.perf_event_paranoid is %d, which leaves it to "
+			"CAP_SYS_ADMIN; run it as root, or set that to 2: see PRIVILEGES in "
+			"pping(8)\n",
+			what, paranoid());
 	/* perf_mmap() in kernel/events/core.c */
-	fprintf(stderr,
-		"pping: %s: a CPU's %zu KiB are more than may be locked (RLIMIT_MEMLOCK is %llu "
-		"KiB for all of them); raise that (ulimit -l) or give a smaller --event-buffer\n",
-		what, pages * sysconf(_SC_PAGESIZE) / 1024,
-		(unsigned long long)limit.rlim_cur / 1024);
+	else if (err == -EPERM && !getrlimit(RLIMIT_MEMLOCK, &limit))
+		fprintf(stderr,
+			"pping: %s: a CPU's %zu KiB are more than may be locked (RLIMIT_MEMLOCK is "
+			"%llu KiB for all of them); raise that (ulimit -l) or give a smaller "
+			"--event-buffer\n",
+			what, pages * sysconf(_SC_PAGESIZE) / 1024,
+			(unsigned long long)limit.rlim_cur / 1024);
+	else
+		kernel__explain(err, what);
 }
 
 int events__open(struct events **events, int map_fd, uint64_t total_bytes)

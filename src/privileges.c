@@ -17,15 +17,13 @@ static const struct {
 	int bit;
 	const char *name;
 } names[] = {
-	{ CAP_BPF, "CAP_BPF" },
-	{ CAP_NET_ADMIN, "CAP_NET_ADMIN" },
-	{ CAP_PERFMON, "CAP_PERFMON" },
-	{ CAP_DAC_OVERRIDE, "CAP_DAC_OVERRIDE" },
+	{ CAP_BPF, "CAP_BPF" },		  { CAP_NET_ADMIN, "CAP_NET_ADMIN" },
+	{ CAP_PERFMON, "CAP_PERFMON" },	  { CAP_DAC_OVERRIDE, "CAP_DAC_OVERRIDE" },
 	{ CAP_IPC_LOCK, "CAP_IPC_LOCK" },
 };
 
-static const uint64_t for_bpf = PRIVILEGES_BIT(CAP_BPF) | PRIVILEGES_BIT(CAP_NET_ADMIN) |
-				PRIVILEGES_BIT(CAP_PERFMON);
+static const uint64_t for_bpf =
+	PRIVILEGES_BIT(CAP_BPF) | PRIVILEGES_BIT(CAP_NET_ADMIN) | PRIVILEGES_BIT(CAP_PERFMON);
 
 static uint64_t given_up;
 
@@ -137,7 +135,8 @@ bool privileges__explain(const char *what)
 			what, list);
 	else if (nested)
 		fprintf(stderr,
-			"pping: %s: not permitted: capabilities of a user namespace (a container's) "
+			"pping: %s: not permitted: capabilities of a user namespace (a "
+			"container's) "
 			"are not enough; run it outside\n",
 			what);
 	return lack || nested;

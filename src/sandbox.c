@@ -34,8 +34,14 @@ static char state[160];
 /* Numbers of system calls below this are told once each, others every time. */
 #define TOLD_MAX 1024
 /* Of an int, whatever is in the rest of the register. */
-#define IS(argument, value) { argument, SCMP_CMP_MASKED_EQ, 0xffffffff, (uint32_t)(value) }
-#define NOT_SET(argument, bits) { argument, SCMP_CMP_MASKED_EQ, bits, 0 }
+#define IS(argument, value)                                                 \
+	{                                                                   \
+		argument, SCMP_CMP_MASKED_EQ, 0xffffffff, (uint32_t)(value) \
+	}
+#define NOT_SET(argument, bits)                       \
+	{                                             \
+		argument, SCMP_CMP_MASKED_EQ, bits, 0 \
+	}
 
 /*
  * Names that an architecture or a libseccomp does not know are passed over. What one
@@ -43,38 +49,168 @@ static char state[160];
  */
 static const char *const allowed[] = {
 	/* files: read, written, rotated, found */
-	"read", "readv", "pread64", "write", "writev", "pwrite64", "open", "openat", "close",
-	"close_range", "lseek", "_llseek", "fstat", "fstat64", "stat", "stat64", "lstat", "lstat64",
-	"newfstatat", "fstatat64", "statx", "statfs", "statfs64", "fstatfs", "fstatfs64", "access",
-	"faccessat", "faccessat2", "readlink", "readlinkat", "getcwd", "getdents", "getdents64",
-	"ftruncate", "ftruncate64", "fsync", "fdatasync", "sync_file_range", "sync_file_range2",
-	"flock", "rename", "renameat", "renameat2", "link", "linkat", "unlink", "unlinkat", "fcntl",
-	"fcntl64", "dup", "dup2", "dup3", "pipe", "pipe2", "umask", "fadvise64", "fadvise64_64",
+	"read",
+	"readv",
+	"pread64",
+	"write",
+	"writev",
+	"pwrite64",
+	"open",
+	"openat",
+	"close",
+	"close_range",
+	"lseek",
+	"_llseek",
+	"fstat",
+	"fstat64",
+	"stat",
+	"stat64",
+	"lstat",
+	"lstat64",
+	"newfstatat",
+	"fstatat64",
+	"statx",
+	"statfs",
+	"statfs64",
+	"fstatfs",
+	"fstatfs64",
+	"access",
+	"faccessat",
+	"faccessat2",
+	"readlink",
+	"readlinkat",
+	"getcwd",
+	"getdents",
+	"getdents64",
+	"ftruncate",
+	"ftruncate64",
+	"fsync",
+	"fdatasync",
+	"sync_file_range",
+	"sync_file_range2",
+	"flock",
+	"rename",
+	"renameat",
+	"renameat2",
+	"link",
+	"linkat",
+	"unlink",
+	"unlinkat",
+	"fcntl",
+	"fcntl64",
+	"dup",
+	"dup2",
+	"dup3",
+	"pipe",
+	"pipe2",
+	"umask",
+	"fadvise64",
+	"fadvise64_64",
 	/* memory; what can be executed: below */
-	"brk", "munmap", "mremap", "madvise", "mlock", "mlock2", "munlock", "mlockall",
+	"brk",
+	"munmap",
+	"mremap",
+	"madvise",
+	"mlock",
+	"mlock2",
+	"munlock",
+	"mlockall",
 	"munlockall",
 	/* waiting */
-	"epoll_create", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2",
-	"poll", "ppoll", "ppoll_time64", "select", "_newselect", "pselect6", "pselect6_time64",
-	"eventfd2", "signalfd4", "timerfd_create", "timerfd_settime", "timerfd_settime64",
-	"timerfd_gettime", "timerfd_gettime64", "nanosleep", "clock_nanosleep",
-	"clock_nanosleep_time64", "restart_syscall", "sched_yield", "futex", "futex_time64",
-	"futex_wait", "futex_wake", "futex_waitv",
+	"epoll_create",
+	"epoll_create1",
+	"epoll_ctl",
+	"epoll_wait",
+	"epoll_pwait",
+	"epoll_pwait2",
+	"poll",
+	"ppoll",
+	"ppoll_time64",
+	"select",
+	"_newselect",
+	"pselect6",
+	"pselect6_time64",
+	"eventfd2",
+	"signalfd4",
+	"timerfd_create",
+	"timerfd_settime",
+	"timerfd_settime64",
+	"timerfd_gettime",
+	"timerfd_gettime64",
+	"nanosleep",
+	"clock_nanosleep",
+	"clock_nanosleep_time64",
+	"restart_syscall",
+	"sched_yield",
+	"futex",
+	"futex_time64",
+	"futex_wait",
+	"futex_wake",
+	"futex_waitv",
 	/* the time */
-	"clock_gettime", "clock_gettime64", "clock_getres", "clock_getres_time64", "gettimeofday",
+	"clock_gettime",
+	"clock_gettime64",
+	"clock_getres",
+	"clock_getres_time64",
+	"gettimeofday",
 	"time",
 	/* signals */
-	"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigreturn", "rt_sigpending",
-	"rt_sigtimedwait", "rt_sigtimedwait_time64", "sigaltstack",
+	"rt_sigaction",
+	"rt_sigprocmask",
+	"rt_sigreturn",
+	"sigreturn",
+	"rt_sigpending",
+	"rt_sigtimedwait",
+	"rt_sigtimedwait_time64",
+	"sigaltstack",
 	/* sockets that are there: metrics, netlink, the one to the commands */
-	"accept", "accept4", "recv", "recvfrom", "recvmsg", "recvmmsg", "recvmmsg_time64", "send",
-	"sendto", "sendmsg", "sendmmsg", "sendfile", "sendfile64", "bind", "getsockname",
-	"getpeername", "getsockopt", "setsockopt", "shutdown",
+	"accept",
+	"accept4",
+	"recv",
+	"recvfrom",
+	"recvmsg",
+	"recvmmsg",
+	"recvmmsg_time64",
+	"send",
+	"sendto",
+	"sendmsg",
+	"sendmmsg",
+	"sendfile",
+	"sendfile64",
+	"bind",
+	"getsockname",
+	"getpeername",
+	"getsockopt",
+	"setsockopt",
+	"shutdown",
 	/* about this process and the machine */
-	"getpid", "gettid", "getppid", "getuid", "getuid32", "geteuid", "geteuid32", "getgid",
-	"getgid32", "getegid", "getegid32", "getrandom", "getrlimit", "ugetrlimit", "getrusage",
-	"sched_getaffinity", "getcpu", "sysinfo", "uname", "capget", "times", "rseq",
-	"set_robust_list", "get_robust_list", "set_tid_address", "membarrier", "exit",
+	"getpid",
+	"gettid",
+	"getppid",
+	"getuid",
+	"getuid32",
+	"geteuid",
+	"geteuid32",
+	"getgid",
+	"getgid32",
+	"getegid",
+	"getegid32",
+	"getrandom",
+	"getrlimit",
+	"ugetrlimit",
+	"getrusage",
+	"sched_getaffinity",
+	"getcpu",
+	"sysinfo",
+	"uname",
+	"capget",
+	"times",
+	"rseq",
+	"set_robust_list",
+	"get_robust_list",
+	"set_tid_address",
+	"membarrier",
+	"exit",
 	"exit_group",
 };
 
@@ -132,8 +268,9 @@ static const char *const refused_untold[] = { "clone", "clone3", "fork", "vfork"
 static void tell(int number)
 {
 	static const char before[] = "pping: the sandbox refused system call ";
-	static const char after[] = ", which should not be needed: please report it; until then use "
-				    "--no-sandbox\n";
+	static const char after[] =
+		", which should not be needed: please report it; until then use "
+		"--no-sandbox\n";
 	char line[sizeof(before) + sizeof(after) + 12], digits[12];
 	size_t len = sizeof(before) - 1, n = 0;
 
@@ -296,9 +433,9 @@ static void describe(uint64_t kept, bool filtered)
 
 	privileges__name(kept, list, sizeof(list));
 	snprintf(state, sizeof(state), "capabilities: %s; system calls: %s", list,
-		 filtered		? "filtered"
-		 : sandbox__filters()	? "all, this kernel can't filter them"
-					: "all, built without libseccomp");
+		 filtered	      ? "filtered"
+		 : sandbox__filters() ? "all, this kernel can't filter them"
+				      : "all, built without libseccomp");
 }
 
 int sandbox__enter(uint64_t keep)
@@ -306,7 +443,8 @@ int sandbox__enter(uint64_t keep)
 	int err;
 
 	if (keep == PRIVILEGES_ALL) {
-		snprintf(state, sizeof(state), "none: leaving libxdp's dispatcher takes what attaching took");
+		snprintf(state, sizeof(state),
+			 "none: leaving libxdp's dispatcher takes what attaching took");
 		return 0;
 	}
 	err = privileges__drop(keep);

@@ -89,7 +89,8 @@ static int keep_one(void)
 	if (privileges__drop(PRIVILEGES_BIT(CAP_NET_ADMIN)))
 		return 1;
 	/* even root gains nothing by executing a program */
-	if (had & PRIVILEGES_BIT(CAP_SETPCAP) && prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN, 0, 0, 0) != 0)
+	if (had & PRIVILEGES_BIT(CAP_SETPCAP) &&
+	    prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN, 0, 0, 0) != 0)
 		return 2;
 	if (prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1)
 		return 3;
@@ -127,12 +128,12 @@ static void missing_are_named(void)
 
 /* --- system calls ------------------------------------------------------------------- */
 
-#define EXPECT(condition)                                            \
-	do {                                                         \
-		if (!(condition)) {                                  \
+#define EXPECT(condition)                                                  \
+	do {                                                               \
+		if (!(condition)) {                                        \
 			fprintf(stderr, "%d: %s\n", __LINE__, #condition); \
-			return 1;                                    \
-		}                                                    \
+			return 1;                                          \
+		}                                                          \
 	} while (0)
 
 /* What the rest of a run does: files, memory, time, sockets that are there, the end. */
