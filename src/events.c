@@ -121,7 +121,7 @@ static void explain(int err, size_t pages)
 
 	if ((err == -EPERM || err == -EACCES) && privileges__explain(what))
 		return;
-	/* Debian's and Ubuntu's kernels have this level, which is not Linus' */
+	/* a level of Debian's own kernels, which upstream does not have */
 	if (err == -EACCES && paranoid() > PARANOID_MAX)
 		fprintf(stderr,
 			"pping: %s: kernel.perf_event_paranoid is %d, which leaves it to "
