@@ -23,6 +23,8 @@ COMPDIR ?= $(PREFIX)/share/bash-completion/completions
 # where systemd looks, also on a machine without it; UNITDIR= installs nothing of it
 UNITDIR ?= $(or $(shell $(PKG_CONFIG) --variable=systemdsystemunitdir systemd 2>/dev/null),/lib/systemd/system)
 DEFAULTDIR ?= /etc/default
+# 1 also installs what the unit needs on kernels with a perf_event_paranoid above 2, such as Debian's
+PARANOID ?= $(shell test 2 -lt "$$(cat /proc/sys/kernel/perf_event_paranoid 2>/dev/null || echo 0)" && echo 1)
 BUILD ?= build
 
 ifeq ($(V),1)
@@ -222,6 +224,8 @@ install: all
 	$(Q)$(INSTALL) -D -m 644 $(BUILD)/pping.bash $(DESTDIR)$(COMPDIR)/pping
 ifneq ($(UNITDIR),)
 	$(Q)$(INSTALL) -D -m 644 $(BUILD)/pping@.service $(DESTDIR)$(UNITDIR)/pping@.service
+	$(if $(filter 1,$(PARANOID)),$(Q)$(INSTALL) -D -m 644 systemd/perf-paranoid.conf \
+		$(DESTDIR)$(UNITDIR)/pping@.service.d/perf-paranoid.conf)
 	$(Q)[ -e $(DESTDIR)$(DEFAULTDIR)/pping ] || \
 		$(INSTALL) -D -m 644 systemd/pping.default $(DESTDIR)$(DEFAULTDIR)/pping
 endif

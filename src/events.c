@@ -106,25 +106,24 @@ static size_t ring_pages(uint64_t total_bytes, int cpus)
 static void explain(int err, size_t pages)
 {
 	static const char what[] = "can't open the event buffer";
+	/* a level of Debian's own kernels, which upstream does not have */
 	const char *restricted = err == -EACCES ? features__perf_restricted() : NULL;
 	struct rlimit limit;
 
-	if (restricted) {
-		fprintf(stderr, "pping: %s: %s\n", what, restricted);
-		return;
-	}
-	if (err != -EPERM || getrlimit(RLIMIT_MEMLOCK, &limit)) {
-		kernel__explain(err, what);
-		return;
-	}
-	if (privileges__explain(what))
+	if ((err == -EPERM || err == -EACCES) && privileges__explain(what))
 		return;
 	/* perf_mmap() in kernel/events/core.c */
-	fprintf(stderr,
-		"pping: %s: a CPU's %zu KiB are more than may be locked (RLIMIT_MEMLOCK is %llu "
-		"KiB for all of them); raise that (ulimit -l) or give a smaller --event-buffer\n",
-		what, pages * sysconf(_SC_PAGESIZE) / 1024,
-		(unsigned long long)limit.rlim_cur / 1024);
+	if (restricted)
+		fprintf(stderr, "pping: %s: %s\n", what, restricted);
+	else if (err == -EPERM && !getrlimit(RLIMIT_MEMLOCK, &limit))
+		fprintf(stderr,
+			"pping: %s: a CPU's %zu KiB are more than may be locked (RLIMIT_MEMLOCK is "
+			"%llu KiB for all of them); raise that (ulimit -l) or give a smaller "
+			"--event-buffer\n",
+			what, pages * sysconf(_SC_PAGESIZE) / 1024,
+			(unsigned long long)limit.rlim_cur / 1024);
+	else
+		kernel__explain(err, what);
 }
 
 int events__open(struct events **events, int map_fd, uint64_t total_bytes)

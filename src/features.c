@@ -95,6 +95,7 @@ const char *features__perf_restricted(void)
 		level = 0;
 	fclose(file);
 	return level > 2 ? "kernel.perf_event_paranoid is above 2, which leaves perf events to "
-			   "CAP_SYS_ADMIN; run it as root, or: sysctl kernel.perf_event_paranoid=2"
+			   "CAP_SYS_ADMIN; run it as root, or set that to 2: see PRIVILEGES in "
+			   "pping(8)"
 			 : NULL;
 }

@@ -9,7 +9,7 @@ work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 failed=0
 # Of 10; what is left are the three capabilities, addresses of strangers and bpf().
-MOST_EXPOSED=2.5
+MOST_EXPOSED=2.0
 
 result() {
     if [ "$1" = 0 ]; then
@@ -25,14 +25,15 @@ result() {
 installed() {
     local unit
     make -s install DESTDIR="$work/root" PREFIX=/usr UNITDIR=/lib/systemd/system \
-        DEFAULTDIR=/etc/default >"$work/log" 2>&1 || return
+        DEFAULTDIR=/etc/default PARANOID=1 >"$work/log" 2>&1 || return
     unit=$work/root/lib/systemd/system/pping@.service
     grep -q '^ExecStart=/usr/sbin/pping -i %i' "$unit" &&
-        [ -x "$work/root/usr/sbin/pping" ] && [ -f "$work/root/etc/default/pping" ] || return
+        [ -x "$work/root/usr/sbin/pping" ] && [ -f "$work/root/etc/default/pping" ] &&
+        [ -f "$unit.d/perf-paranoid.conf" ] && rm -r "$unit.d" || return
     # what an administrator wrote stays
     echo mine >"$work/root/etc/default/pping"
     make -s install DESTDIR="$work/root" PREFIX=/usr UNITDIR=/lib/systemd/system \
-        DEFAULTDIR=/etc/default >"$work/log" 2>&1 && [ "$(cat "$work/root/etc/default/pping")" = mine ] &&
+        DEFAULTDIR=/etc/default PARANOID= >"$work/log" 2>&1 && [ ! -e "$unit.d" ] && [ "$(cat "$work/root/etc/default/pping")" = mine ] &&
         make -s install DESTDIR="$work/other" UNITDIR= >"$work/log" 2>&1 &&
         [ -z "$(find "$work/other" -name 'pping@*' -o -name default)" ]
 }
