@@ -139,7 +139,7 @@ try damaged damaged
 try nothing nothing
 if CHROMIUM=$(command -v chromium || command -v chromium-browser); then
     export CHROMIUM
-    try browser browser "$TMP/planted.report" "$TMP/nothing.report"
+    try browser browser "$TMP/planted.report" "$TMP/mixed.report" "$TMP/nothing.report"
     try example browser eval/analysis/example
 else
     echo "skip browser: needs chromium (quickstart test installs it)"
