@@ -29,5 +29,5 @@ print(f"{size} of lines: {lines / 1e6:.1f} million, {packed / 1e9:.2f} GB compre
 for finding in json.load(open(f"{work}/report/findings.json")):
     print(f"  {finding['id']}: {finding['verdict']}: {finding['sentence'][:200]}")
 END
-    rm -rf "$work"/*
+    rm -rf "${work:?}"/*
 done

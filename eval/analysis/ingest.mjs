@@ -223,7 +223,7 @@ async function decompressed(engine, file, work) {
     const kind = file.compression === 'zstd' ? 'frame' : 'member';
     file.damaged_bytes = found.bytes;
     file.problem = `${file.compression}: ${problem}; of ${found.pieces} ${kind}${found.pieces === 1 ? '' : 's'} ${found.damaged} ` +
-        `${found.damaged === 1 ? 'is' : 'are'} damaged (${size(found.bytes)} in the file), of which what came before the damage was read`;
+        `${found.damaged === 1 ? 'is' : 'are'} damaged (${size(found.bytes)} in the file), of which what came before the damage was read, as far as it is sure`;
 }
 
 export async function ingest(engine, file, work) {

@@ -221,11 +221,12 @@ async function unmeasuredSection(engine) {
     const all = rows.reduce((sum, row) => sum + row.connections, 0);
     const none = rows.filter((row) => row.what === 'no RTT').reduce((sum, row) => sum + row.connections, 0);
     const carried = rows.reduce((sum, row) => sum + (row.bytes ?? 0), 0);
+    const told = rows.reduce((sum, row) => sum + row.with_totals, 0);
     const unseen = rows.filter((row) => row.what === 'no RTT').reduce((sum, row) => sum + (row.bytes ?? 0), 0);
     const bytes = kinds.reduce((sum, row) => sum + row.bytes, 0);
     const share = (kind) => (kinds.find((row) => row.kind === kind)?.bytes ?? 0) / bytes;
     return { id: 'unmeasured', title: 'What could not be measured', question: 'How much traffic gave no RTT, and why?', verdict: rows.length || kinds.length ? 'described' : 'cannot tell',
-        sentence: `${all ? `Of ${count(all, 'connection')} that opened, ${none.toLocaleString('en')} (${percent(none / all)}) gave no RTT at all${carried ? `; of the bytes that closings tell, ${percent(unseen / carried)} were theirs` : ''}.` : 'There are no flow events: connections without an RTT are not known.'} ` +
+        sentence: `${all ? `Of ${count(all, 'connection')} that opened, ${none.toLocaleString('en')} (${percent(none / all)}) gave no RTT at all${carried && told >= all / 2 ? `; of the bytes in ${count(told, 'closing event')}, ${percent(unseen / carried)} were theirs` : ''}.` : 'There are no flow events: connections without an RTT are not known.'} ` +
             (bytes ? `Of the bytes, ${percent(share('TCP without timestamps'))} were of TCP without timestamps and ${percent(share('other than TCP'))} not of TCP: neither can be measured.` : 'How much was UDP, or TCP without timestamps, is known only with --aggregate.'),
         caveat: 'A connection opens in the output with its first reply; what never got one is not counted. No RTT: nothing with data and a new timestamp was answered, or the sample fell to --rate-limit, or to a lost event. Bytes received, as the reports count them.',
         charts: rows.length ? [{ kind: 'bars', title: 'Connections that opened', rows: rows.map((row) => [[row.what, row.why].filter(Boolean).join(': '), row.connections]) }] : kinds.length ? [{ kind: 'bars', title: 'Bytes', rows: kinds.map((row) => [row.kind, row.bytes]) }] : [],

@@ -73,6 +73,12 @@ if case == "both":
     ours = [int(sum(int(row["connections"]) for row in table("connections", f"sources/{s}"))) for s in ("r0", "r1")]
     assert ours[0] == ours[1] and sum(ours) == opened, (ours, opened)
     assert sum(int(r["samples"]) for r in table("rtt") if r["dimension"] == "interface") == rtts
+    # lengths and sizes are those of the closings
+    closed = [event for event in events if "duration" in event]
+    assert closed and sum(int(row["with_totals"]) for row in table("connections")) == len(closed), len(closed)
+    down = sum(event["rec_bytes"] for event in closed if event["protocol"] == "TCP")
+    tcp = next(row for row in table("connections") if row["proto"] == "TCP")
+    close("bytes of TCP downloads", float(tcp["down_bytes"]), down, 1.2 * down)
     versions = {row["what"] for row in table("rtt") if row["dimension"] == "IP version"}
     assert versions == {"4", "6"}, versions
     every = sum(r["count_rtt"] for rows in read.values() for r in rows if "ip_prefix" in r)

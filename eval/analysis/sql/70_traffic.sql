@@ -52,7 +52,7 @@ GROUP BY what, bin;
 
 -- step: what could not be measured
 CREATE TABLE unmeasured AS
-SELECT what, why, count(*) AS connections, sum(bytes) AS bytes FROM (
+SELECT what, why, count(*) AS connections, sum(bytes) AS bytes, sum(CASE WHEN bytes IS NULL THEN 0 ELSE 1 END) AS with_totals FROM (
     SELECT CASE WHEN samples = 0 THEN 'no RTT' WHEN unknown_samples > 0 THEN 'RTTs, half unknown'
             WHEN client_samples = 0 THEN 'Internet half only' WHEN internet_samples = 0 THEN 'client half only' ELSE 'both halves' END AS what,
         CASE WHEN samples > 0 THEN '' WHEN closed_by = 'RST' THEN 'ended by RST' WHEN closed_by = 'timeout' THEN 'went silent' WHEN closed_by = 'SYN' THEN 'ports used again'
