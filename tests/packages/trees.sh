@@ -96,6 +96,7 @@ in_tree() {
     timeout -k 10 "${LIMIT:-1200}" unshare --mount --pid --fork --kill-child "${net[@]}" -- bash -ec '
         tree=$1 archives=$2
         shift 2
+        mount --bind "$tree" "$tree" # what runs there may want to mount, which asks for a root that is one
         mount -t proc proc "$tree/proc"
         mount --rbind /dev "$tree/dev"
         mount -t sysfs sys "$tree/sys"
