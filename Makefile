@@ -75,7 +75,7 @@ $(call optional,SECCOMP,libseccomp,for the filter of system calls)
 # this machine's). clang's bpf target knows no architecture, and none of the flags that harden a program.
 BPF_TARGET := $(if $(filter __ORDER_BIG_ENDIAN__,$(shell $(CC) -dM -E -x c /dev/null 2>/dev/null | \
 	sed -n 's/^.define __BYTE_ORDER__ //p')),bpfeb,bpfel)
-MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
+MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null || $(CC) -dumpmachine 2>/dev/null | sed 's/-pc-/-/')
 BPF_CFLAGS = -O2 -g -target $(BPF_TARGET) -mcpu=v3 -Wall -Wno-unused-function -I. $(NO_PATHS) \
 	$(if $(SYSROOT),-nostdlibinc -isystem $(SYSROOT)/usr/include) \
 	$(if $(MULTIARCH),-I$(SYSROOT)/usr/include/$(MULTIARCH))

@@ -8,13 +8,17 @@ TMP=$(mktemp -d) || exit 1
 trap 'rm -rf "$TMP"' EXIT
 failed=0
 
+cc=${CC:-cc}
+# newer clangs don't know the first
+multiarch=$($cc -print-multiarch 2>/dev/null || $cc -dumpmachine | sed 's/-pc-/-/')
+
 # compile TARGET ORDER BYTE: the ELF header's BYTE says which order it is. What this machine's asm/ says of
 # byte order is not what the target's would.
 compile() {
     mkdir -p "$TMP/$1/asm"
     echo "#include <linux/byteorder/$2_endian.h>" >"$TMP/$1/asm/byteorder.h"
     "${CLANG:-clang}" -O2 -g -target "$1" -mcpu=v3 -Wall -Werror -Wno-unused-function -I"$TMP/$1" -I. \
-        -I"/usr/include/$("${CC:-cc}" -print-multiarch)" -c pping_kern.c -o "$TMP/$1.o" &&
+        -I"/usr/include/$multiarch" -c pping_kern.c -o "$TMP/$1.o" &&
         [ "$(od -An -tu1 -j5 -N1 "$TMP/$1.o" | tr -d ' ')" = "$3" ]
 }
 

@@ -87,15 +87,16 @@ make_tree() {
 }
 
 # in_tree DIR [--net] COMMAND...: as root of the tree, with pids and mounts of its own, and with --net
-# network devices; all of it ends with the command, which may take LIMIT seconds (600).
+# network devices; all of it ends with the command, which may take LIMIT seconds (1200).
 in_tree() {
     local tree=$1 net=()
     shift
     [ "$1" != --net ] || { net=(--net) && shift; }
     # shellcheck disable=SC2016 # for the inner shell
-    timeout -k 10 "${LIMIT:-600}" unshare --mount --pid --fork --kill-child "${net[@]}" -- bash -ec '
+    timeout -k 10 "${LIMIT:-1200}" unshare --mount --pid --fork --kill-child "${net[@]}" -- bash -ec '
         tree=$1 archives=$2
         shift 2
+        mount --bind "$tree" "$tree" # what runs there may want to mount, which asks for a root that is one
         mount -t proc proc "$tree/proc"
         mount --rbind /dev "$tree/dev"
         mount -t sysfs sys "$tree/sys"
