@@ -99,7 +99,7 @@ struct pping_config {
 	__u8 track_icmp;
 	__u8 include_local;
 	__u8 include_syn;
-	__u8 counters; /* count packets and bytes per flow */
+	__u8 counters; /* count packets, bytes and RTTs per flow, and its duration */
 	__u8 aggregate; /* count packets and RTTs per prefix */
 	__u8 prefix_private; /* each CPU has a shard of its own: nobody else writes there */
 	__u8 aggregate_reverse; /* an RTT belongs to who was answered, not to who answered */
@@ -174,13 +174,18 @@ struct pping_flow {
 	__u8 slot_note
 		[2][PPING_SLOTS]; /* {more of the stamp time : 4, round : 4}, see engine/match.h */
 	struct pping_direction dir[2];
-	struct pping_flow_count count[2]; /* in the map only with config.counters */
+	/* a cache line that is in the map only with config.counters */
+	struct pping_flow_count count[2];
+	__u64 first; /* when the first packet was counted */
+	__u64 last; /* and the last one: up to a tick of the kernel's clock early (1 to 10 ms) */
+	__u64 rtts; /* found so far, of both directions */
+	__u64 reserved;
 };
 #define PPING_FLOW_SIZE 192 /* without the counters */
 _Static_assert(__builtin_offsetof(struct pping_flow, dir) == 64, "hot line");
 _Static_assert(__builtin_offsetof(struct pping_flow, count) == PPING_FLOW_SIZE,
 	       "shared between hosts");
-_Static_assert(sizeof(struct pping_flow) == PPING_FLOW_SIZE + 32, "shared between hosts");
+_Static_assert(sizeof(struct pping_flow) == PPING_FLOW_SIZE + 64, "whole cache lines");
 
 enum pping_state {
 	PPING_STATE_OPENER = 1 << 0, /* direction of the first packet seen */
@@ -309,7 +314,12 @@ enum pping_match {
 	PPING_MATCH_UNKNOWN, /* a capture file does not tell */
 };
 
-/* What goes through the perf buffer; without config.counters it ends before them. */
+/*
+ * What goes through the perf buffer and comes out of the cleaning; without
+ * config.counters it ends before them. With them the closing of a flow has its
+ * totals: all that was counted from the first packet up to the one that closed it,
+ * or of a timeout and of a SYN that begins another flow up to the last one before.
+ */
 struct pping_event {
 	__u64 timestamp;
 	struct pping_tuple flow;
@@ -322,15 +332,25 @@ struct pping_event {
 	union {
 		__u64 rtt; /* ns */
 		__u64 lost; /* number of events */
+		__u64 duration; /* of a closing: ns from the first packet to the last */
 	};
-	__u64 min_rtt; /* ns, of this direction of the flow */
-	struct pping_flow_count sent; /* the measured direction, dest to src */
-	struct pping_flow_count rec; /* the replies */
+	union {
+		__u64 min_rtt; /* ns, of this direction of the flow */
+		__u64 rtts; /* of a closing: found in both directions, whether reported or not */
+	};
+	struct pping_flow_count sent; /* by dest to src: the measured direction of an RTT */
+	struct pping_flow_count rec; /* by src to dest: the replies */
 };
 #define PPING_EVENT_SIZE 72 /* without the counters */
 _Static_assert(__builtin_offsetof(struct pping_event, sent) == PPING_EVENT_SIZE,
 	       "shared between hosts");
 _Static_assert(sizeof(struct pping_event) == PPING_EVENT_SIZE + 32, "shared between hosts");
+
+/* Bytes of an event as the kernel hands it over. */
+static inline __u32 pping_event_size(int counters)
+{
+	return counters ? sizeof(struct pping_event) : PPING_EVENT_SIZE;
+}
 
 /*
  * Counters, one row each: NAME, label. Every packet is counted under exactly one

@@ -178,6 +178,11 @@ static __always_inline __u64 host__now(struct host *h)
 	return h->now;
 }
 
+static __always_inline __u64 host__now_roughly(struct host *h)
+{
+	return h->now || config.test_clock ? host__now(h) : bpf_ktime_get_coarse_ns();
+}
+
 static __always_inline __u32 host__epoch(struct host *h)
 {
 	return *(volatile __u32 *)&shared.epoch;
@@ -289,7 +294,7 @@ static __always_inline enum pping_counter lost_counter(long err)
 
 static __always_inline void host__emit(struct host *h, struct pping_event *event)
 {
-	__u64 size = config.counters ? sizeof(*event) : PPING_EVENT_SIZE;
+	__u64 size = pping_event_size(config.counters);
 	long err = bpf_perf_event_output(h->ctx, &events, BPF_F_CURRENT_CPU, event, size);
 
 	host__count(h, err ? lost_counter(err) : PPING_COUNT_EVENTS_EMITTED);
@@ -561,11 +566,15 @@ static __always_inline int announce_timeout(struct seq_file *seq, const struct p
 
 	/* an iterator may read its value at constant offsets only */
 	__builtin_memcpy(f, entry, PPING_FLOW_SIZE);
+	if (config.counters)
+		__builtin_memcpy(f->count, entry->count, sizeof(*f) - PPING_FLOW_SIZE);
 	engine_opaque(f); /* or clang adds to its address with | */
 
 	e.timestamp = read_clock();
 	flow_describe(f, &e, PPING_FLOW_CLOSING, PPING_REASON_TIMEOUT, PPING_TRIGGER_GC);
-	return bpf_seq_write(seq, &e, PPING_EVENT_SIZE);
+	if (config.counters)
+		flow_add_totals(f, &e);
+	return bpf_seq_write(seq, &e, pping_event_size(config.counters));
 }
 
 static __always_inline void remove_flow(struct pping_cleanup *c, const struct pping_flow_key *key,
@@ -618,7 +627,7 @@ int pping_clean(struct bpf_iter__bpf_map_elem *ctx)
 	if (c->n[PPING_CLEANUP_SEEN] % PPING_CLEANUP_PIECE == 0) {
 		struct pping_event mark = { .type = PPING_EVENT_MARK };
 
-		bpf_seq_write(seq, &mark, PPING_EVENT_SIZE);
+		bpf_seq_write(seq, &mark, pping_event_size(config.counters));
 	}
 	key = *k; /* deleting reads the key while the entry goes */
 	state = f->state;

@@ -167,6 +167,18 @@ static __always_inline void flow_describe(const struct pping_flow *f, struct ppi
 	e->triggered_by = trigger;
 }
 
+/* What the flow carried in all, for its closing; with config.counters only. */
+static __always_inline void flow_add_totals(const struct pping_flow *f, struct pping_event *e)
+{
+	__u32 opener = flow_opener(f);
+
+	e->sent = f->count[opener];
+	e->rec = f->count[!opener];
+	e->rtts = f->rtts;
+	/* the last one's time is rougher than the first one's */
+	e->duration = f->last > f->first ? f->last - f->first : 0;
+}
+
 static __noinline int flow_announce(struct host *h, const struct pping_flow *f,
 				    enum pping_flow_event event, enum pping_reason reason,
 				    __u32 sender)
@@ -178,6 +190,8 @@ static __noinline int flow_announce(struct host *h, const struct pping_flow *f,
 	e.timestamp = host__now(h);
 	flow_describe(f, &e, event, reason,
 		      sender == flow_opener(f) ? PPING_TRIGGER_DEST : PPING_TRIGGER_SRC);
+	if (config.counters && event == PPING_FLOW_CLOSING)
+		flow_add_totals(f, &e);
 	host__emit(h, &e);
 	return 0;
 }
@@ -274,7 +288,11 @@ static __noinline struct pping_flow *flow_open(struct host *h, const struct pack
 
 	if (admission == FLOW_WAITS || !init)
 		return NULL;
-	__builtin_memset(init, 0, sizeof(*init));
+	__builtin_memset(init, 0, PPING_FLOW_SIZE);
+	if (config.counters) {
+		__builtin_memset(init->count, 0, sizeof(*init) - PPING_FLOW_SIZE);
+		init->first = host__now(h);
+	}
 	init->state = (admission == FLOW_ANSWERED ? !dir : dir) ? PPING_STATE_OPENER : 0;
 	if (!(p->flags & PACKET_SYN)) {
 		init->state |= PPING_STATE_ESTABLISHED;
@@ -330,6 +348,9 @@ static __noinline int flow_close(struct host *h, struct pping_flow *f, enum ppin
 	f->epoch = host__epoch(h);
 	if (!(before & PPING_STATE_REPLIED))
 		return 0;
+	/* the packet that closes is the flow's last; a SYN is another's first */
+	if (config.counters && reason != PPING_REASON_SYN)
+		f->last = host__now(h);
 	host__count(h, PPING_COUNT_FLOWS_CLOSED);
 	flow_announce(h, f, PPING_FLOW_CLOSING, reason, sender);
 	return 0;

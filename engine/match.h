@@ -524,6 +524,8 @@ static __noinline int match_report(struct host *h, struct pping_flow *f, __u32 d
 
 	dir &= 1;
 	host__count(h, PPING_COUNT_RTTS);
+	if (config.counters)
+		__sync_fetch_and_add(&f->rtts, 1);
 	if (config.no_rtt_events)
 		return 0;
 	min_rtt = match_keep_rtt(&f->dir[dir], rtt);
@@ -615,12 +617,16 @@ static __noinline int match_answer(struct host *h, struct pping_flow *f, const s
 
 /* --- a packet ----------------------------------------------------------------------- */
 
-static __always_inline void match_count(struct pping_flow *f, const struct packet *p, __u32 dir)
+static __always_inline void match_count(struct host *h, struct pping_flow *f,
+					const struct packet *p, __u32 dir)
 {
 	struct pping_flow_count *count = &f->count[dir & 1];
+	__u64 now = host__now_roughly(h);
 
 	__sync_fetch_and_add(&count->packets, p->segments);
 	__sync_fetch_and_add(&count->bytes, p->length + (__u64)(p->segments - 1) * p->headers);
+	if (now > f->last)
+		f->last = now;
 }
 
 /*
@@ -709,7 +715,7 @@ static __always_inline void match_packet(struct host *h, const struct packet *p)
 		f->epoch = epoch;
 	}
 	if (config.counters)
-		match_count(f, p, dir);
+		match_count(h, f, p, dir);
 	if (p->flags & PACKET_ID && f->shown[dir & 1] != (PPING_VALID | p->id))
 		match_stamp(h, f, p, &key, dir);
 	if (p->flags & PACKET_ECHO && f->answered[!dir] != (PPING_VALID | p->echo) &&

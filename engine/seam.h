@@ -31,6 +31,8 @@ struct packet_options;
 
 /* Nanoseconds of a clock that never goes back; read when a packet first needs it, then kept for it. */
 static __always_inline __u64 host__now(struct host *h);
+/* The same as of the kernel's last tick (10 ms ago at most) unless it was read: cheap enough for every packet. */
+static __always_inline __u64 host__now_roughly(struct host *h);
 /* The coarse clock that flows age by, see struct pping_shared. */
 static __always_inline __u32 host__epoch(struct host *h);
 

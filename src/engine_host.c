@@ -15,16 +15,19 @@ static struct pping_config config;
 
 #define NONE UINT32_MAX
 
-/* One entry is four cache lines, and a packet of a bulk flow reads two of them. */
+/*
+ * One entry is five cache lines, and a packet of a bulk flow reads two of them. The last
+ * one is used only with config.counters.
+ */
 struct entry {
 	struct pping_flow_key key;
 	uint32_t next; /* in its chain, or in the list of free ones */
 	uint8_t used;
 	uint8_t referenced; /* looked up since the hand last passed */
-	uint8_t reserved[10];
+	uint8_t reserved[42];
 	struct pping_flow flow;
 };
-_Static_assert(sizeof(struct entry) == 256, "whole cache lines");
+_Static_assert(sizeof(struct entry) == 320, "whole cache lines");
 
 /*
  * Hashed chains through an array of fixed size. When that is full the entry that
@@ -197,6 +200,11 @@ struct host {
 static __always_inline __u64 host__now(struct host *h)
 {
 	return h->engine->now;
+}
+
+static __always_inline __u64 host__now_roughly(struct host *h)
+{
+	return host__now(h);
 }
 
 static __always_inline __u32 host__epoch(struct host *h)
@@ -383,6 +391,8 @@ static void expire(struct engine_host *e, const struct expired *expired)
 	    (state & (PPING_STATE_REPLIED | PPING_STATE_CLOSED)) == PPING_STATE_REPLIED) {
 		flow_describe(f, &event, PPING_FLOW_CLOSING, PPING_REASON_TIMEOUT,
 			      PPING_TRIGGER_GC);
+		if (config.counters)
+			flow_add_totals(f, &event);
 		hand_over(e, &event);
 	}
 	table_delete(&e->flows, &expired->key);

@@ -77,8 +77,7 @@ static enum bpf_perf_event_ret take(void *ctx, int cpu, struct perf_event_header
 	if (header->type != PERF_RECORD_SAMPLE || raw->size < PPING_EVENT_SIZE)
 		return LIBBPF_PERF_EVENT_CONT;
 	/* the kernel pads the raw data */
-	size = raw->size < sizeof(struct pping_event) ? PPING_EVENT_SIZE
-						      : sizeof(struct pping_event);
+	size = pping_event_size(raw->size >= sizeof(struct pping_event));
 	if (append(e, raw->data, size)) {
 		e->failed = true;
 		return LIBBPF_PERF_EVENT_ERROR;

@@ -30,14 +30,18 @@ enum {
 	X(PROTOCOL, "protocol", FIELDS_OF_BOTH, "TCP, ICMP or ICMPv6") \
 	X(RTT, "rtt", FIELDS_OF_RTT, "the round-trip time in ns") \
 	X(MIN_RTT, "min_rtt", FIELDS_OF_RTT, "the least of the flow's direction so far, in ns") \
-	X(SENT_PACKETS, "sent_packets", FIELDS_OF_RTT, "what dest has sent to src so far") \
-	X(SENT_BYTES, "sent_bytes", FIELDS_OF_RTT, "the same in bytes, from the IP header on") \
-	X(REC_PACKETS, "rec_packets", FIELDS_OF_RTT, "what src has sent to dest so far") \
-	X(REC_BYTES, "rec_bytes", FIELDS_OF_RTT, "the same in bytes, from the IP header on") \
+	X(SENT_PACKETS, "sent_packets", FIELDS_OF_BOTH, \
+	  "what dest has sent to src so far; openings have none") \
+	X(SENT_BYTES, "sent_bytes", FIELDS_OF_BOTH, "the same in bytes, from the IP header on") \
+	X(REC_PACKETS, "rec_packets", FIELDS_OF_BOTH, "what src has sent to dest so far") \
+	X(REC_BYTES, "rec_bytes", FIELDS_OF_BOTH, "the same in bytes, from the IP header on") \
 	X(MATCH_ON_EGRESS, "match_on_egress", FIELDS_OF_RTT, "was the reply leaving the interface?") \
 	X(FLOW_EVENT, "flow_event", FIELDS_OF_FLOW, "opening or closing") \
 	X(REASON, "reason", FIELDS_OF_FLOW, "the packet that opened or closed the flow, or timeout") \
 	X(TRIGGERED_BY, "triggered_by", FIELDS_OF_FLOW, "who sent it: src, dest, garbage collection") \
+	X(DURATION, "duration", FIELDS_OF_FLOW, \
+	  "of closings: ns from the flow's first packet to its last") \
+	X(RTTS, "rtts", FIELDS_OF_FLOW, "of closings: RTTs found in both directions") \
 	X(LOST_EVENTS, "lost_events", FIELDS_OF_LOST, "events lost since the last such record") \
 	X(IP_VERSION, "ip_version", FIELDS_OF_BOTH, "4 or 6") \
 	X(FLOW_ID, "flow_id", FIELDS_OF_BOTH, "keyed hash of a flow, new in each run") \
@@ -55,9 +59,10 @@ enum field {
 #define FIELD_BIT(name) (1u << FIELD_##name)
 _Static_assert(FIELD_COUNT <= 32, "a set is a uint32_t");
 
+/* What needs --counters. Of flow events only closings have them. */
 #define FIELDS_COUNTERS                                                             \
 	(FIELD_BIT(SENT_PACKETS) | FIELD_BIT(SENT_BYTES) | FIELD_BIT(REC_PACKETS) | \
-	 FIELD_BIT(REC_BYTES))
+	 FIELD_BIT(REC_BYTES) | FIELD_BIT(DURATION) | FIELD_BIT(RTTS))
 #define FIELDS_ADDRESSES (FIELD_BIT(SRC_IP) | FIELD_BIT(DEST_IP))
 #define FIELDS_SCOPES (FIELD_BIT(SRC_SCOPE) | FIELD_BIT(DEST_SCOPE))
 /* What records have unless something else is asked for. */

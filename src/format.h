@@ -29,7 +29,7 @@ struct format_note {
 };
 
 struct format_settings {
-	bool counters; /* add sent_ and rec_ fields to RTTs */
+	bool counters; /* events have them: add them to RTTs, and to closings as totals */
 	bool relative_time; /* wall_ns counts from the start of the run instead */
 	enum format_addresses addresses;
 	uint32_t fields; /* of JSON records, see fields.h; 0: the usual ones */

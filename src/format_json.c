@@ -54,9 +54,14 @@ static char *put_rtt(char *p, const struct format_settings *set, const struct pp
 	return p;
 }
 
-static char *put_flow_event(char *p, const struct pping_event *event)
+static char *put_flow_event(char *p, const struct format_settings *set,
+			    const struct pping_event *event)
 {
+	bool totals = set->counters && event->flow_event == PPING_FLOW_CLOSING;
+
 	p = put_tuple(p, &event->flow);
+	if (totals)
+		p = put_counters(p, event);
 	p = PUT(p, ",\"flow_event\":\"");
 	p = put_string(p, format_util__flow_event_name(event->flow_event));
 	p = PUT(p, "\",\"reason\":\"");
@@ -64,7 +69,12 @@ static char *put_flow_event(char *p, const struct pping_event *event)
 	p = PUT(p, "\",\"triggered_by\":\"");
 	p = put_string(p, format_util__trigger_name(event->triggered_by));
 	*p++ = '"';
-	return p;
+	if (!totals)
+		return p;
+	p = PUT(p, ",\"duration\":");
+	p = put_u64(p, event->duration);
+	p = PUT(p, ",\"rtts\":");
+	return put_u64(p, event->rtts);
 }
 
 static char *put_lost(char *p, const struct pping_event *event)
@@ -148,6 +158,10 @@ static char *put_value(char *p, const struct format_settings *set, const struct 
 		return put_quoted(p, format_util__reason_name(event->reason));
 	case FIELD_TRIGGERED_BY:
 		return put_quoted(p, format_util__trigger_name(event->triggered_by));
+	case FIELD_DURATION:
+		return put_u64(p, event->duration);
+	case FIELD_RTTS:
+		return put_u64(p, event->rtts);
 	case FIELD_LOST_EVENTS:
 		return put_u64(p, event->lost);
 	case FIELD_IP_VERSION:
@@ -168,6 +182,17 @@ static char *put_value(char *p, const struct format_settings *set, const struct 
 	return p;
 }
 
+/* An opening has no totals, and is not written where they are all that is asked for of flows. */
+static uint32_t chosen_of_flow(uint32_t fields, const struct pping_event *event)
+{
+	uint32_t own = fields & fields__own(FIELDS_OF_FLOW);
+
+	fields &= fields__of(FIELDS_OF_FLOW);
+	if (event->flow_event == PPING_FLOW_CLOSING)
+		return fields;
+	return own && !(own & ~FIELDS_COUNTERS) ? 0 : fields & ~FIELDS_COUNTERS;
+}
+
 /* What is written of a record, 0 where it is not. */
 static uint32_t chosen_of(const struct format_settings *set, const struct pping_event *event)
 {
@@ -177,7 +202,7 @@ static uint32_t chosen_of(const struct format_settings *set, const struct pping_
 	case PPING_EVENT_RTT:
 		return kinds & FIELDS_OF_RTT ? set->fields & fields__of(FIELDS_OF_RTT) : 0;
 	case PPING_EVENT_FLOW:
-		return kinds & FIELDS_OF_FLOW ? set->fields & fields__of(FIELDS_OF_FLOW) : 0;
+		return kinds & FIELDS_OF_FLOW ? chosen_of_flow(set->fields, event) : 0;
 	default:
 		return kinds & FIELDS_OF_LOST ? set->fields & fields__of(FIELDS_OF_LOST) : 0;
 	}
@@ -216,7 +241,7 @@ static char *put_usual(char *p, const struct format_settings *set, const struct 
 	if (event->type == PPING_EVENT_RTT)
 		return put_rtt(p, set, event);
 	if (event->type == PPING_EVENT_FLOW)
-		return put_flow_event(p, event);
+		return put_flow_event(p, set, event);
 	return put_lost(p, event);
 }
 

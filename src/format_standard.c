@@ -72,6 +72,27 @@ static char *put_rtt(char *p, const struct format_settings *set, const struct pp
 	return put_protocol_and_flow(p, set, &event->flow);
 }
 
+static char *put_count(char *p, const struct pping_flow_count *count)
+{
+	p = put_u64(p, count->packets);
+	p = PUT(p, " packets ");
+	p = put_u64(p, count->bytes);
+	return PUT(p, " bytes, ");
+}
+
+/* What a flow carried, of a closing. */
+static char *put_totals(char *p, const struct pping_event *event)
+{
+	p = PUT(p, " after ");
+	p = put_seconds(p, event->duration);
+	p = PUT(p, " s: src sent ");
+	p = put_count(p, &event->rec);
+	p = PUT(p, "dest sent ");
+	p = put_count(p, &event->sent);
+	p = put_u64(p, event->rtts);
+	return PUT(p, " RTTs");
+}
+
 static char *put_flow_event(char *p, const struct format_settings *set,
 			    const struct pping_event *event)
 {
@@ -81,7 +102,8 @@ static char *put_flow_event(char *p, const struct format_settings *set,
 	p = PUT(p, " due to ");
 	p = put_string(p, format_util__reason_name(event->reason));
 	p = PUT(p, " from ");
-	return put_string(p, format_util__trigger_name(event->triggered_by));
+	p = put_string(p, format_util__trigger_name(event->triggered_by));
+	return set->counters && event->flow_event == PPING_FLOW_CLOSING ? put_totals(p, event) : p;
 }
 
 static char *put_lost(char *p, const struct pping_event *event)

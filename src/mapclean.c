@@ -88,16 +88,17 @@ static int end_pass(struct mapclean *c)
  */
 static int read_piece(struct mapclean *c)
 {
+	const ssize_t size = pping_event_size(c->set.counters);
 	struct pping_event record = {};
 	uint64_t start = clock__now(), spent;
 	int err = 0, records;
 
 	for (records = 0; records < PIECE_RECORDS; records++) {
-		ssize_t len = read(c->pass_fd, &record, PPING_EVENT_SIZE);
+		ssize_t len = read(c->pass_fd, &record, size);
 
 		if (len < 0 && (errno == EAGAIN || errno == EINTR))
 			break;
-		if (len != PPING_EVENT_SIZE) {
+		if (len != size) {
 			err = len == 0 ? 1 : len < 0 ? fail(-errno, "can't read") : -EIO;
 			break;
 		}

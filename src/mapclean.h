@@ -31,6 +31,7 @@ struct mapclean_settings {
 	int flows_fd;
 	int cleanup_fd; /* of the map that holds struct pping_cleanup */
 	uint32_t max_flows;
+	bool counters; /* the flows have them, and so their events */
 	uint64_t interval_ns; /* 0: only mapclean__run_pass() cleans */
 	void *ctx;
 	int (*announce)(void *ctx, const struct pping_event *event); /* of an expired flow */

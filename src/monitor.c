@@ -259,6 +259,7 @@ static int start_cleaning(struct monitor *m, struct loop *loop)
 		.flows_fd = kernel__flows_fd(m->kernel),
 		.cleanup_fd = kernel__cleanup_fd(m->kernel),
 		.max_flows = m->options->max_flows,
+		.counters = m->options->counters,
 		.interval_ns = m->options->cleanup_interval_ns,
 		.ctx = m,
 		.announce = on_timeout_event,

@@ -124,9 +124,13 @@ static void check_format(struct parse *p)
 	const struct options *opts = p->opts;
 	bool json = opts->format == FORMAT_JSON || opts->format == FORMAT_JSONL;
 
-	if (opts->counters && !json)
-		parse__complain(p, "--counters conflicts with --format %s; add -F jsonl or -F json",
-				option_formats[opts->format]);
+	if (opts->counters && opts->format == FORMAT_PPVIZ)
+		parse__complain(p,
+				"--counters conflicts with --format ppviz, which has no form for "
+				"them; use another format");
+	if (opts->counters && opts->format == FORMAT_STANDARD && opts->no_flow_events)
+		parse__complain(p, "--counters conflicts with --no-flow-events, since --format "
+				   "standard has them with the closings of flows; leave one out");
 	if (opts->fields && !json)
 		parse__complain(p, "--fields conflicts with --format %s; add -F jsonl or -F json",
 				option_formats[opts->format]);

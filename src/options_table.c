@@ -146,9 +146,11 @@ const struct option_row options_table[] = {
 		  "or one of the options that rotate or compress, it is different: see "
 		  "FILES FOR LONG RUNS." },
 	{ OPTION_GROUP_OUTPUT, 0, "counters", FIELD(counters),
-	  .help = "add packets and bytes, sent and received, to each RTT of json and jsonl",
+	  .help = "add a flow's packets and bytes to each RTT of json and jsonl, and its totals "
+		  "and duration to its closing",
 	  .more = "It costs a little on every packet of every flow, as nothing else does. "
-		  "It can't be combined with the other formats." },
+		  "It can't be combined with ppviz. "
+		  "See Totals of a flow." },
 	{ OPTION_GROUP_OUTPUT, 0, "no-flow-events", FIELD(no_flow_events),
 	  .help = "leave out the openings and closings of flows" },
 	{ OPTION_GROUP_OUTPUT, 0, "fields", "LIST", OPTION_FIELDS, FIELD(fields),

@@ -67,6 +67,17 @@ static void draw_flow(struct flow *f)
 	f->min_rtt = UINT64_MAX;
 }
 
+/* What a closing has with counters, the duration and the RTTs in the place of an RTT. */
+static void fill_totals(struct pping_event *e, const struct flow *f)
+{
+	e->rtt = 500000000 + f->base_rtt * 47 % 1000000000;
+	e->min_rtt = EVENTS_PER_FLOW - 2;
+	e->sent.packets = EVENTS_PER_FLOW * 7;
+	e->sent.bytes = e->sent.packets * 1400 + f->base_rtt % 1400;
+	e->rec.packets = EVENTS_PER_FLOW * 5;
+	e->rec.bytes = e->rec.packets * 52;
+}
+
 static void fill_event(struct pping_event *e, struct flow *f)
 {
 	e->flow = f->tuple;
@@ -75,6 +86,7 @@ static void fill_event(struct pping_event *e, struct flow *f)
 		e->flow_event = f->step ? PPING_FLOW_CLOSING : PPING_FLOW_OPENING;
 		e->reason = f->step ? PPING_REASON_FIN : PPING_REASON_SYN_ACK;
 		e->triggered_by = PPING_TRIGGER_SRC;
+		fill_totals(e, f);
 	} else {
 		e->type = PPING_EVENT_RTT;
 		e->rtt = f->base_rtt + (uint64_t)(5e6 * -log(uniform()));

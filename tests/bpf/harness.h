@@ -680,7 +680,8 @@ static inline struct engine *engine__open(const struct pping_config *config)
 static inline int engine__clean(struct engine *e, size_t piece)
 {
 	int fd = bpf_iter_create(bpf_link__fd(e->iterator)), marks = 0;
-	char bytes[65536 + PPING_EVENT_SIZE];
+	const size_t size = pping_event_size(e->config.counters);
+	char bytes[65536 + sizeof(struct pping_event)];
 	size_t have = 0, at;
 	ssize_t n;
 
@@ -688,13 +689,13 @@ static inline int engine__clean(struct engine *e, size_t piece)
 		return -1;
 	while ((n = read(fd, bytes + have, piece)) > 0) {
 		have += n;
-		for (at = 0; at + PPING_EVENT_SIZE <= have; at += PPING_EVENT_SIZE) {
+		for (at = 0; at + size <= have; at += size) {
 			struct pping_event *event = (void *)(bytes + at);
 
 			if (event->type == PPING_EVENT_MARK)
 				marks++;
 			else
-				engine_take_sample(e, 0, event, PPING_EVENT_SIZE);
+				engine_take_sample(e, 0, event, size);
 		}
 		have -= at;
 		memmove(bytes, bytes + at, have);

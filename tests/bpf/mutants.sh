@@ -237,6 +237,14 @@ mutant closed_for_ever flow 'spoofed' \
     $flow 's/return state & PPING_STATE_CLOSED && flow_expired(f, epoch);/return 0;/'
 mutant last_words_make_entries flow 'unknown|silently' \
     $flow 's/!(p->flags & (PACKET_FIN | PACKET_RST)) &&/1 \&\&/'
+mutant totals_exchanged flow 'totals' $flow 's/e->sent = f->count\[opener\];/e->sent = f->count[!opener];/'
+mutant totals_without_the_last_packet flow 'totals' \
+    $match '/^static __always_inline void match_packet/,/^}/{s/^\tif (config.counters)$/\tif (config.counters \&\& !(p->flags \& (PACKET_FIN | PACKET_RST)))/}'
+mutant duration_to_the_successor flow 'successor' $flow 's/config.counters && reason != PPING_REASON_SYN)/config.counters)/'
+mutant duration_without_a_begin flow 'totals' $flow 's/init->first = host__now(h);/;/'
+mutant rtts_of_a_flow_are_not_counted flow 'totals' $match 's/__sync_fetch_and_add(&f->rtts, 1);/;/'
+mutant totals_of_the_predecessor flow 'totals' \
+    $flow 's/__builtin_memset(init->count, 0, sizeof(\*init) - PPING_FLOW_SIZE);/;/'
 mutant last_ack_is_not_matched flow 'last' \
     $match 's/return flow_expired(f, host__epoch(h)) ? NULL : f;/return NULL;/'
 
@@ -258,6 +266,9 @@ mutant unanswered_are_announced clean 'each_kind|silently' \
     $kern 's/(state & (PPING_STATE_REPLIED | PPING_STATE_CLOSED)) == PPING_STATE_REPLIED &&/1 \&\&/'
 mutant deleted_though_not_announced clean 'pieces|size' \
     $kern 's/return 0; \/\* no room: .*/;/'
+mutant timeout_without_totals clean 'timeout' $kern 's/^\t\tflow_add_totals(f, &e);/\t\t;/'
+mutant timeout_lasts_until_cleaned clean 'timeout' \
+    $kern 's/^\t\tflow_add_totals(f, &e);/\t\tflow_add_totals(f, \&e), e.duration = e.timestamp - f->first;/'
 mutant no_sign_of_life clean 'pieces' $kern 's/% PPING_CLEANUP_PIECE == 0/== ~0ULL/'
 
 # --- floods
@@ -284,6 +295,7 @@ mutant race_for_the_announcement race 'once' \
     $flow 's/return __sync_fetch_and_or(&f->state, bits);/__u32 before = f->state; f->state = before | bits; return before;/'
 mutant fault_6_existing_flow_is_a_failure race 'fault_6' \
     $kern 's/if (!bpf_map_update_elem(&flows, key, init, BPF_NOEXIST))/if (bpf_map_update_elem(\&flows, key, init, BPF_NOEXIST)) return NULL; else/'
+mutant race_for_the_rtts race 'threads' $match 's/__sync_fetch_and_add(&f->rtts, 1);/f->rtts++;/'
 mutant race_for_the_counters race 'counters' \
     $match 's/__sync_fetch_and_add(&count->packets, p->segments);/count->packets += p->segments;/'
 

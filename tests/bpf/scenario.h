@@ -24,21 +24,24 @@ struct want {
 	enum pping_reason reason;
 	enum pping_trigger trigger;
 	enum host_name src, dest; /* of a flow event */
-	struct pping_flow_count sent, rec; /* with config.counters */
+	/* with config.counters, of RTTs and closings */
+	struct pping_flow_count sent, rec;
+	__u64 duration, rtts; /* of closings */
 };
 
 #define RTT(rtt_, min_, ...)                                                      \
 	{                                                                         \
 		.kind = WANT_RTT, .rtt = (rtt_), .min_rtt = (min_), ##__VA_ARGS__ \
 	}
-#define FLOW_EVENT(event_, reason_, src_, dest_, trigger_)                                         \
+#define FLOW_EVENT(event_, reason_, src_, dest_, trigger_, ...)                                    \
 	{                                                                                          \
 		.kind = WANT_FLOW, .event = PPING_FLOW_##event_, .reason = PPING_REASON_##reason_, \
-		.trigger = PPING_TRIGGER_##trigger_, .src = (src_), .dest = (dest_)                \
+		.trigger = PPING_TRIGGER_##trigger_, .src = (src_), .dest = (dest_), ##__VA_ARGS__ \
 	}
 /* Source is who answered, and so the trigger. */
 #define OPENING(reason_, src_, dest_) FLOW_EVENT(OPENING, reason_, src_, dest_, SRC)
-#define CLOSING(reason_, src_, dest_, trigger_) FLOW_EVENT(CLOSING, reason_, src_, dest_, trigger_)
+#define CLOSING(reason_, src_, dest_, trigger_, ...) \
+	FLOW_EVENT(CLOSING, reason_, src_, dest_, trigger_, ##__VA_ARGS__)
 
 /* --- steps ----------------------------------------------------------------------------- */
 
@@ -104,9 +107,23 @@ struct step {
 		IN(MS(20), synack(SERVER, CLIENT, 5000, 1000), OPENING(SYN_ACK, SERVER, CLIENT)), \
 		OUT(MS(20), ack(CLIENT, SERVER, 1020, 5000))
 
+/* the same over IPv4, whose bytes a row can name: two packets of H4 bytes are the client's, one the server's */
+#define HANDSHAKE4                                                      \
+	OUT(0, syn(CLIENT, SERVER, 1000, .seq = 70, .ip = 4)),          \
+		IN(MS(20), synack(SERVER, CLIENT, 5000, 1000, .ip = 4), \
+		   OPENING(SYN_ACK, SERVER, CLIENT)),                   \
+		OUT(MS(20), ack(CLIENT, SERVER, 1020, 5000, .ip = 4))
+/* headers of IPv4 or IPv6 and TCP with timestamps */
+#define H4 (20 + 32)
+#define H6 (40 + 32)
+
 /* --- scenarios ------------------------------------------------------------------------- */
 
 #define EVERYTHING .track_tcp = 1, .track_icmp = 1, .include_local = 1
+#define COUNTED                           \
+	{                                 \
+		EVERYTHING, .counters = 1 \
+	}
 
 struct scenario {
 	const char *name;
@@ -167,7 +184,8 @@ static inline void event_print(const char *who, const struct pping_event *e)
 	inet_ntop(AF_INET6, &e->flow.saddr, src, sizeof(src));
 	inet_ntop(AF_INET6, &e->flow.daddr, dest, sizeof(dest));
 	printf("#   %s: type %d at %lld, [%s]:%d+[%s]:%d protocol %d IPv%d, event %d reason %d "
-	       "trigger %d, match %d, rtt %lld min %lld, sent %lld/%lld rec %lld/%lld\n",
+	       "trigger %d, match %d, rtt or duration %lld min or RTTs %lld, sent %lld/%lld rec "
+	       "%lld/%lld\n",
 	       who, e->type, (long long)(e->timestamp - TEST_BEGIN), src, ntohs(e->flow.sport),
 	       dest, ntohs(e->flow.dport), e->flow.protocol, e->flow.ip_version, e->flow_event,
 	       e->reason, e->triggered_by, e->match, (long long)e->rtt, (long long)e->min_rtt,
@@ -205,24 +223,26 @@ static inline struct pping_event scenario_event(const struct want *w, const stru
 		e.match = step->kind == STEP_EGRESS ? PPING_MATCH_EGRESS : PPING_MATCH_INGRESS;
 		e.rtt = w->rtt;
 		e.min_rtt = w->min_rtt;
-		e.sent = w->sent;
-		e.rec = w->rec;
 	} else {
 		e.type = PPING_EVENT_FLOW;
 		e.flow = scenario_tuple(w->src, w->dest);
 		e.flow_event = w->event;
 		e.reason = w->reason;
 		e.triggered_by = w->trigger;
+		e.duration = w->duration;
+		e.rtts = w->rtts;
 	}
+	e.sent = w->sent;
+	e.rec = w->rec;
 	return e;
 }
 
 /* The ring rounds 4 + size up to 8; an iterator doesn't. */
 static inline __u32 scenario_event_size(const struct engine *e, const struct step *step)
 {
-	__u32 size = e->config.counters ? sizeof(struct pping_event) : PPING_EVENT_SIZE;
+	__u32 size = pping_event_size(e->config.counters);
 
-	return step->kind == STEP_CLEAN ? PPING_EVENT_SIZE : (size + 4 + 7) / 8 * 8 - 4;
+	return step->kind == STEP_CLEAN ? size : (size + 4 + 7) / 8 * 8 - 4;
 }
 
 static inline void scenario_check_events(struct engine *e, const struct step *step)
@@ -237,8 +257,7 @@ static inline void scenario_check_events(struct engine *e, const struct step *st
 		if (i < wanted)
 			want = scenario_event(&step->want[i], step, e->shared->test_now);
 		if (i < wanted && i < e->events &&
-		    !memcmp(&want, &e->event[i],
-			    e->config.counters ? sizeof(want) : PPING_EVENT_SIZE)) {
+		    !memcmp(&want, &e->event[i], pping_event_size(e->config.counters))) {
 			CHECK_INT(e->event_size[i], scenario_event_size(e, step));
 			continue;
 		}

@@ -101,6 +101,7 @@ static const struct kind_row {
 };
 
 static const struct pping_config debug = { EVERYTHING, .debug_cleanup = 1 };
+static const struct pping_config counted = { EVERYTHING, .debug_cleanup = 1, .counters = 1 };
 
 static struct pping_cleanup cleanup_counters(const struct engine *e)
 {
@@ -286,8 +287,35 @@ static const struct scenario timeouts[] = {
 			 IN(SECONDS(303) + MS(20), ack(SERVER, CLIENT, 308000, 304000),
 			    OPENING(FIRST_PACKET, SERVER, CLIENT), RTT(MS(20), MS(20)))) },
 
-	{ "timeout_with_counters", .config = { EVERYTHING, .counters = 1 },
-	  .steps = STEPS(HANDSHAKE, CLEAN(SECONDS(301), CLOSING(TIMEOUT, SERVER, CLIENT, GC))) },
+	/* the time in which nothing came is not the flow's */
+	{ "timeout_with_totals", .config = COUNTED,
+	  .steps = STEPS(
+		  HANDSHAKE4, CLEAN(SECONDS(300)),
+		  CLEAN(SECONDS(301), CLOSING(TIMEOUT, SERVER, CLIENT, GC, .sent = { 2, 2 * H4 },
+					      .rec = { 1, H4 }, .duration = MS(20)))) },
+
+	{ "timeout_with_totals_of_a_flow_that_the_server_opened", .config = COUNTED, .stamped = 1,
+	  .steps = STEPS(
+		  IN(0, ack(SERVER, CLIENT, 5000, 1000, .ip = 6)),
+		  IN(MS(5), data(SERVER, CLIENT, 5005, 1000, .ip = 6)),
+		  OUT(MS(7), ack(CLIENT, SERVER, 1007, 5005, .ip = 6),
+		      OPENING(FIRST_PACKET, CLIENT, SERVER),
+		      RTT(MS(2), MS(2), .sent = { 2, 2 * H6 + 100 }, .rec = { 1, H6 })),
+		  IN(SECONDS(200) + 123456789, ack(SERVER, CLIENT, 205000, 1007, .ip = 6)),
+		  CLEAN(SECONDS(500)),
+		  CLEAN(SECONDS(501), CLOSING(TIMEOUT, CLIENT, SERVER, GC,
+					      .sent = { 3, 3 * H6 + 100 }, .rec = { 1, H6 },
+					      .duration = SECONDS(200) + 123456789, .rtts = 1))) },
+
+	{ "timeout_with_totals_of_a_ping", .config = COUNTED, .stamped = 2,
+	  .steps = STEPS(OUT(0, request(CLIENT, SERVER, 1, .ip = 4)),
+			 IN(MS(20), reply(SERVER, CLIENT, 1, .ip = 4),
+			    OPENING(FIRST_PACKET, SERVER, CLIENT),
+			    RTT(MS(20), MS(20), .sent = { 1, 84 }, .rec = { 1, 84 })),
+			 OUT(SECONDS(1), request(CLIENT, SERVER, 2, .ip = 4)), CLEAN(SECONDS(31)),
+			 CLEAN(SECONDS(32),
+			       CLOSING(TIMEOUT, SERVER, CLIENT, GC, .sent = { 2, 168 },
+				       .rec = { 1, 84 }, .duration = SECONDS(1), .rtts = 1))) },
 
 	{ "unanswered_goes_silently", .steps = STEPS(OUT(0, syn(CLIENT, SERVER, 1000)),
 						     CLEAN(SECONDS(30)), CLEAN(SECONDS(31))) },
@@ -388,13 +416,14 @@ static int note_timeouts(struct engine *e, __u8 *seen)
 /* One pass in pieces of one event; the events are noted as they come, for there are many. */
 static int pass_in_pieces(struct engine *e, __u8 *seen, int *announced)
 {
+	const ssize_t size = pping_event_size(e->config.counters);
 	int fd = bpf_iter_create(bpf_link__fd(e->iterator)), reads = 0;
 	struct pping_event event;
 	ssize_t n;
 
 	memset(&event, 0, sizeof(event));
-	while ((n = read(fd, &event, PPING_EVENT_SIZE)) > 0) {
-		CHECK_INT(n, PPING_EVENT_SIZE);
+	while ((n = read(fd, &event, size)) > 0) {
+		CHECK_INT(n, size);
 		reads++;
 		if (event.type == PPING_EVENT_MARK)
 			continue;
@@ -433,14 +462,15 @@ static void check_removed_once(const struct engine *e, const __u8 *seen)
  * A hash iterator that stops and goes on may pass over neighbours of what it
  * deleted: the next pass finds them. None is lost, none is announced twice.
  */
-static void a_large_table_in_pieces(void)
+static void large_table_in_pieces(const struct pping_config *config)
 {
-	struct engine *e = bpf_ready() ? engine__open_sized(&debug, MANY * 3 / 2) : NULL;
+	struct engine *e = bpf_ready() ? engine__open_sized(config, MANY * 3 / 2) : NULL;
 	static __u8 seen[MANY];
 	int announced = 0, passes = 0;
 
 	if (!e)
 		return;
+	memset(seen, 0, sizeof(seen));
 	fill_table(e);
 	CHECK_INT(engine__flows(e, NULL), MANY);
 	engine__set_time(e, SECONDS(300));
@@ -453,6 +483,16 @@ static void a_large_table_in_pieces(void)
 	printf("# %d passes\n", passes);
 	CHECK_INT(announced, MANY / 10 * 8);
 	check_removed_once(e, seen);
+}
+
+static void a_large_table_in_pieces(void)
+{
+	large_table_in_pieces(&debug);
+}
+
+static void a_large_table_with_counters_in_pieces(void)
+{
+	large_table_in_pieces(&counted);
 }
 
 /* A pass over entries that all stay gives a sign of life every so many entries. */
@@ -478,10 +518,10 @@ static void a_pass_can_be_read_in_pieces(void)
 /* Sizes of read() that no record fits evenly. */
 static void any_size_of_read_will_do(void)
 {
-	static const size_t sizes[] = { 1, 71, 73, 100, 4095, 65536 };
+	static const size_t sizes[] = { 1, 71, 73, 100, 103, 105, 4095, 65536 };
 
-	for (size_t i = 0; bpf_ready() && i < ARRAY_SIZE(sizes); i++) {
-		struct engine *e = engine__open(&debug);
+	for (size_t i = 0; bpf_ready() && i < 2 * ARRAY_SIZE(sizes); i++) {
+		struct engine *e = engine__open(i % 2 ? &counted : &debug);
 
 		if (!e)
 			return;
@@ -496,7 +536,7 @@ static void any_size_of_read_will_do(void)
 		e->events = 0;
 		engine__set_time(e, SECONDS(301));
 		for (int pass = 0; pass < 4; pass++)
-			CHECK(engine__clean(e, sizes[i]) >= 0);
+			CHECK(engine__clean(e, sizes[i / 2]) >= 0);
 		CHECK_INT(e->events, 500);
 		CHECK_INT(engine__flows(e, NULL), 0);
 	}
@@ -522,6 +562,7 @@ int main(void)
 	TABLE(timeouts);
 	CASE(fault_3_flow_that_agrees_on_no_timestamps);
 	CASE(a_large_table_in_pieces);
+	CASE(a_large_table_with_counters_in_pieces);
 	CASE(a_pass_can_be_read_in_pieces);
 	CASE(any_size_of_read_will_do);
 	CASE(a_pass_over_nothing);

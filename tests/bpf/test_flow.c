@@ -348,6 +348,86 @@ static const struct scenario reuse[] = {
 			 OUT(MS(103), syn(CLIENT, SERVER, 1103, .seq = 4))) },
 };
 
+/* --- what a flow carried -------------------------------------------------------------- */
+
+static const struct scenario totals[] = {
+	/* the FIN that closes is counted, and what comes behind it is not */
+	{ "totals_of_a_flow_closed_by_fin", .config = COUNTED, .flows = 1, .stamped = 2,
+	  .steps = STEPS(
+		  HANDSHAKE4, OUT(MS(30), data(CLIENT, SERVER, 1030, 5000, .ip = 4)),
+		  IN(MS(50), data(SERVER, CLIENT, 5050, 1030, .ip = 4),
+		     RTT(MS(20), MS(20), .sent = { 3, 3 * H4 + 100 }, .rec = { 2, 2 * H4 + 100 })),
+		  OUT(MS(51), ack(CLIENT, SERVER, 1051, 5050, .ip = 4),
+		      RTT(MS(1), MS(1), .sent = { 2, 2 * H4 + 100 }, .rec = { 4, 4 * H4 + 100 })),
+		  OUT(MS(60), fin(CLIENT, SERVER, 1060, 5050, .ip = 4)),
+		  IN(MS(80) + 7, fin(SERVER, CLIENT, 5080, 1060, .ip = 4),
+		     CLOSING(FIN, SERVER, CLIENT, SRC, .sent = { 5, 5 * H4 + 100 },
+			     .rec = { 3, 3 * H4 + 100 }, .duration = MS(80) + 7, .rtts = 2)),
+		  OUT(MS(81), ack(CLIENT, SERVER, 1081, 5080, .ip = 4)),
+		  IN(MS(90), fin(SERVER, CLIENT, 5090, 1060, .ip = 4))) },
+
+	{ "totals_of_a_flow_closed_by_fin_ipv6", .config = COUNTED, .flows = 1,
+	  .steps = STEPS(IN(0, ack(SERVER, CLIENT, 5000, 1000, .ip = 6)),
+			 OUT(MS(10), ack(CLIENT, SERVER, 1010, 5000, .ip = 6),
+			     OPENING(FIRST_PACKET, CLIENT, SERVER)),
+			 OUT(MS(20), fin(CLIENT, SERVER, 1020, 5000, .ip = 6)),
+			 IN(SECONDS(3600), fin(SERVER, CLIENT, 3605000, 1020, .ip = 6),
+			    CLOSING(FIN, CLIENT, SERVER, DEST, .sent = { 2, 2 * H6 },
+				    .rec = { 2, 2 * H6 }, .duration = SECONDS(3600)))) },
+
+	{ "totals_of_a_flow_closed_by_rst", .config = COUNTED, .flows = 1, .stamped = 1,
+	  .steps = STEPS(HANDSHAKE4, OUT(MS(30), data(CLIENT, SERVER, 1030, 5000, .ip = 4)),
+			 IN_AS(NO_TIMESTAMP, MS(40), bare(SERVER, CLIENT, RST, .ip = 4),
+			       CLOSING(RST, SERVER, CLIENT, SRC, .sent = { 3, 3 * H4 + 100 },
+				       .rec = { 2, H4 + 40 }, .duration = MS(40))),
+			 IN_AS(NO_TIMESTAMP, MS(41), bare(SERVER, CLIENT, RST, .ip = 4))) },
+
+	/* the RST is an answer too */
+	{ "totals_with_an_rtt_of_the_last_packet", .config = COUNTED, .flows = 1, .stamped = 1,
+	  .steps = STEPS(HANDSHAKE4, OUT(MS(30), data(CLIENT, SERVER, 1030, 5000, .ip = 4)),
+			 IN(MS(50), rst(SERVER, CLIENT, 5050, 1030, .ip = 4),
+			    RTT(MS(20), MS(20), .sent = { 3, 3 * H4 + 100 }, .rec = { 2, 2 * H4 }),
+			    CLOSING(RST, SERVER, CLIENT, SRC, .sent = { 3, 3 * H4 + 100 },
+				    .rec = { 2, 2 * H4 }, .duration = MS(50), .rtts = 1))) },
+
+	/* a SYN that takes the ports over is the new flow's, and so is the time before it nobody's */
+	{ "totals_of_a_flow_and_of_its_successor", .config = COUNTED, .flows = 1,
+	  .steps = STEPS(HANDSHAKE4, OUT(MS(33), ack(CLIENT, SERVER, 1033, 5000, .ip = 4)),
+			 OUT(SECONDS(1), syn(CLIENT, SERVER, 2000, .seq = 99, .ip = 4),
+			     CLOSING(SYN, SERVER, CLIENT, DEST, .sent = { 3, 3 * H4 },
+				     .rec = { 1, H4 }, .duration = MS(33))),
+			 IN(MS(1020), synack(SERVER, CLIENT, 6000, 2000, .ip = 4),
+			    OPENING(SYN_ACK, SERVER, CLIENT)),
+			 OUT(MS(1030), rst(CLIENT, SERVER, 2030, 6000, .ip = 4),
+			     CLOSING(RST, SERVER, CLIENT, DEST, .sent = { 2, 2 * H4 },
+				     .rec = { 1, H4 }, .duration = MS(30)))) },
+
+	/* egress is tc in every variant: what the two super-packets hold, each with its headers */
+	{ "totals_of_super_packets", .config = COUNTED, .flows = 1, .stamped = 1,
+	  .steps = STEPS(HANDSHAKE4,
+			 OUT(MS(30), ack(CLIENT, SERVER, 1030, 5000, .ip = 4, .payload = 3000,
+					 .gso_segs = 3)),
+			 OUT(MS(31), fin(CLIENT, SERVER, 1030, 5000, .ip = 4, .payload = 2000,
+					 .gso_segs = 2)),
+			 IN(MS(32), rst(SERVER, CLIENT, 5032, 1020, .ip = 4),
+			    CLOSING(RST, SERVER, CLIENT, SRC, .sent = { 7, 7 * H4 + 5000 },
+				    .rec = { 2, 2 * H4 }, .duration = MS(32)))) },
+
+	/* sampled or not: each RTT that is found counts */
+	{ "totals_of_a_sampled_flow", .flows = 1, .stamped = 2,
+	  .config = { EVERYTHING, .counters = 1, .rate_limit_ns = MS(100) },
+	  .steps = STEPS(HANDSHAKE4, OUT(MS(30), data(CLIENT, SERVER, 1030, 5000, .ip = 4)),
+			 IN(MS(40), ack(SERVER, CLIENT, 5040, 1030, .ip = 4),
+			    RTT(MS(10), MS(10), .sent = { 3, 3 * H4 + 100 }, .rec = { 2, 2 * H4 })),
+			 OUT(MS(50), data(CLIENT, SERVER, 1050, 5040, .ip = 4)),
+			 IN(MS(60), ack(SERVER, CLIENT, 5060, 1050, .ip = 4)),
+			 OUT(MS(130), data(CLIENT, SERVER, 1130, 5060, .ip = 4)),
+			 IN(MS(150), rst(SERVER, CLIENT, 5150, 1130, .ip = 4),
+			    RTT(MS(20), MS(10), .sent = { 5, 5 * H4 + 300 }, .rec = { 4, 4 * H4 }),
+			    CLOSING(RST, SERVER, CLIENT, SRC, .sent = { 5, 5 * H4 + 300 },
+				    .rec = { 4, 4 * H4 }, .duration = MS(150), .rtts = 2))) },
+};
+
 /* --- floods ----------------------------------------------------------------------------------- */
 
 static struct packet_spec flood_packet(int i)
@@ -508,6 +588,7 @@ int main(void)
 	TABLE(opening);
 	TABLE(closing);
 	TABLE(reuse);
+	TABLE(totals);
 	CASE(flood_emits_nothing);
 	CASE(scan_emits_nothing);
 	CASE(flow_put_off_is_named_like_any_other);

@@ -878,13 +878,6 @@ static const struct scenario rates[] = {
 
 /* --- counters ------------------------------------------------------------------------------------ */
 
-#define COUNTED                           \
-	{                                 \
-		EVERYTHING, .counters = 1 \
-	}
-/* headers of IPv4 and TCP with timestamps */
-#define H4 (20 + 32)
-
 static const struct scenario counting[] = {
 	{ "packets_and_bytes_of_both_directions", .config = COUNTED, .stamped = 2, .flows = 1,
 	  .steps = STEPS(
@@ -914,8 +907,7 @@ static const struct scenario counting[] = {
 					 .gso_segs = 3, .zero_length = true)),
 			 IN(MS(50), ack(SERVER, CLIENT, 5050, 1030, .ip = 6),
 			    OPENING(FIRST_PACKET, SERVER, CLIENT),
-			    RTT(MS(20), MS(20), .sent = { 4, 4 * (40 + 32) + 3000 },
-				.rec = { 1, 40 + 32 }))) },
+			    RTT(MS(20), MS(20), .sent = { 4, 4 * H6 + 3000 }, .rec = { 1, H6 }))) },
 
 	{ "padding_is_not_counted", .config = COUNTED, .stamped = 1, .flows = 1,
 	  .steps = STEPS(OUT(0, ack(CLIENT, SERVER, 1000, 5000, .ip = 4, .pad = 6)),

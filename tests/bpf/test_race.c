@@ -466,6 +466,9 @@ static void several_threads_on_one_flow(void)
 	CHECK_INT(engine__flows(race.e, &flow), 1);
 	/* with the two packets of meet() */
 	CHECK_INT(flow.count[0].packets + flow.count[1].packets, 3 * all + 2);
+	CHECK_INT(flow.rtts, c.n[PPING_COUNT_RTTS]);
+	CHECK(flow.first >= TEST_BEGIN && flow.last >= flow.first + MS(1));
+	CHECK(flow.last <= race.e->shared->test_now);
 	CHECK_INT(flow.count[0].bytes + flow.count[1].bytes,
 		  all * bytes_of((struct packet_spec)data(CLIENT, SERVER, 1, 1)) +
 			  (2 * all + 2) * bytes_of((struct packet_spec)ack(CLIENT, SERVER, 1, 1)));

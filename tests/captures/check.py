@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""What pping --read -r 0 reports of a capture, against the definition of a sample.
+"""What pping --read -r 0 reports of a capture, against the definition of a sample; and
+the totals of flows with --counters, against a count of their packets.
 
 The packets come from tshark's fields; nothing here is shared with the engine. A
 TSval is a sample of its direction if its first packet carries data, it is newer
@@ -10,6 +11,11 @@ and this TSecr, within 60 s. An echo request and its reply likewise.
 
 A sample counts for the coverage unless its reply came behind the reply to a newer
 one, or after the connection was closed; but whatever pping reports must be one.
+
+A flow's packets count from the first one that can begin it (with a TSval, neither FIN
+nor RST; or an echo) up to the one that closes it. The closings that pping reports must
+be the flow's, each with the number of packets, their bytes from the IP header on and the
+time from the first to the last; silence at the end of a capture may close one more.
 
   check.py [--pping PATH] [--min-coverage PERCENT] CAPTURE...
 
@@ -27,6 +33,7 @@ import sys
 FIELDS = (
     "frame.time_epoch frame.protocols ip.src ip.dst ipv6.src ipv6.dst tcp.srcport tcp.dstport "
     "tcp.len tcp.flags tcp.options.timestamp.tsval tcp.options.timestamp.tsecr tcp.seq_raw "
+    "ip.len ipv6.plen "
     "icmp.type icmp.ident icmp.seq icmpv6.type icmpv6.echo.identifier "
     "icmpv6.echo.sequence_number ip.proto"
 ).split()
@@ -138,10 +145,10 @@ def is_new(flow, flags, isn, now):
     return flow.closed is not None and now - flow.closed > 6 * NS
 
 
-def samples(path):
+def samples(read):
     """[((source, destination of the reply, its time), RTT, certain)]"""
     flows, found = {}, []
-    for now, protocol, values in packets(path):
+    for now, protocol, values in read:
         packet = tcp(values) if protocol == "tcp" else echo(values)
         if not packet:
             continue
@@ -173,23 +180,140 @@ def samples(path):
     return found
 
 
+class Count:
+    """what a flow has carried"""
+
+    def __init__(self, opener, now, isn):
+        self.opener = opener
+        self.first = self.last = now
+        self.isn = isn
+        self.packets, self.bytes = {}, {}
+        self.fins = set()
+        self.replied = self.established = self.closed = False
+
+    def add(self, src, now, length):
+        self.packets[src] = self.packets.get(src, 0) + 1
+        self.bytes[src] = self.bytes.get(src, 0) + length
+        self.last = now
+
+    def expired(self, protocol, now):
+        """None within the seconds in which pping looks"""
+        limit = 5 if self.closed else 300 if protocol == "tcp" and self.replied else 30
+        idle = now - self.last
+        return None if limit * NS < idle < (limit + 2) * NS else idle > limit * NS
+
+    def totals(self, reason):
+        """as pping says it: what the opener sent, what the other one sent"""
+        other = next((end for end in self.packets if end != self.opener), None)
+        counts = [part.get(end, 0) for end in (self.opener, other) for part in (self.packets, self.bytes)]
+        return (reason, *counts, self.last - self.first)
+
+
+def taken_over(count, flags, src, isn):
+    """is a SYN another connection's?"""
+    if not flags & SYN or flags & (FIN | RST):
+        return False
+    if count.closed or flags & ACK:
+        return count.closed
+    if count.isn is not None and src == count.opener:
+        return count.isn != isn
+    return count.established
+
+
+def closings(read):
+    """{flow: [totals]}, {flow open at the end: totals}, flows that could be one or two"""
+    flows, found, unsure = {}, {}, set()
+
+    def end(key, reason):
+        count = flows[key]
+        if count.replied and not count.closed:
+            found.setdefault(key, []).append(count.totals(reason))
+        count.closed = True
+
+    for now, protocol, values in read:
+        packet = tcp(values) if protocol == "tcp" else echo(values)
+        if not packet:
+            continue
+        src, dst, ident, _, _, flags, isn = packet
+        if protocol != "tcp":
+            flags = 0
+        elif ident is None and not flags & (SYN | FIN | RST):
+            continue
+        key = (protocol, *sorted((src, dst)))
+        count = flows.get(key)
+        if count and count.expired(protocol, now) is not False:
+            if not count.expired(protocol, now):
+                unsure.add(key)
+            end(key, "timeout")
+            count = None
+        if count and taken_over(count, flags, src, isn):
+            end(key, "SYN")
+            count = None
+        if not count:
+            flows.pop(key, None)
+            if protocol == "tcp" and (ident is None or flags & (FIN | RST)):
+                continue
+            count = flows[key] = Count(src, now, isn if flags & (SYN | ACK) == SYN else None)
+        if flags & SYN and flags & ACK and ident is None and not count.replied:
+            del flows[key]  # they agree on no timestamps
+            continue
+        if count.closed:
+            continue
+        count.established |= not flags & SYN
+        count.replied |= src != count.opener and not flags & RST
+        count.add(src, now, int(values["ip.len"] or 0) or int(values["ipv6.plen"] or 0) + 40)
+        if flags & FIN:
+            count.fins.add(src)
+        if flags & RST or len(count.fins) == 2:
+            end(key, "RST" if flags & RST else "FIN")
+    left = {key: c.totals("timeout") for key, c in flows.items() if c.replied and not c.closed}
+    return found, left, unsure
+
+
 def reports(pping, path):
-    command = [pping, "--read", path, "-TC", "-r", "0", "-F", "jsonl", "-q"]
+    """[(key of a sample, RTT)], {flow: [totals]}"""
+    command = [pping, "--read", path, "-TC", "-r", "0", "-F", "jsonl", "--counters", "-q"]
     out = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    names = ("reason", "sent_packets", "sent_bytes", "rec_packets", "rec_bytes", "duration")
+    rtts, closed, of_flow = [], {}, {}
     for line in out.stdout.splitlines():
         e = json.loads(line)
+        ends = [(e[f"{end}_ip"], e[f"{end}_port"]) for end in ("src", "dest")]
+        key = (e["protocol"].lower(), *sorted(ends))
         if "rtt" in e:
-            ends = ((e[f"{end}_ip"], e[f"{end}_port"]) for end in ("src", "dest"))
-            yield (*ends, e["timestamp"]), e["rtt"]
+            rtts.append(((*ends, e["timestamp"]), e["rtt"]))
+            of_flow[key] += 1
+        elif e["flow_event"] == "opening":
+            of_flow[key] = 0
+        else:
+            closed.setdefault(key, []).append(tuple(e[name] for name in names))
+            assert e["rtts"] == of_flow[key], f"{of_flow[key]} RTTs before {line}"
+    return rtts, closed
+
+
+def wrong_totals(path, read, closed):
+    """the flows whose closings are not as they should be"""
+    want, left, unsure = closings(read)
+    wrong = set()
+    for key in {*want, *closed} - unsure:
+        got, expected = closed.get(key, []), want.get(key, [])
+        if got == expected or (got[:-1] == expected and got[-1] == left.get(key)):
+            continue
+        print(f"# {path}: {key} closed as {got}, not {expected}, at the end {left.get(key)}")
+        wrong.add(key)
+    return wrong
 
 
 def check(pping, path, min_coverage):
-    want = samples(path)
+    read = list(packets(path))
+    want = samples(read)
+    rtts, closed = reports(pping, path)
+    wrong = wrong_totals(path, read, closed)
     waiting = {}  # several replies may have one time
     for key, rtt, sure in want:
         waiting.setdefault(key, []).append((rtt, sure))
     invented = 0
-    for key, rtt in reports(pping, path):
+    for key, rtt in rtts:
         # stamps are kept in units of 16 ns
         found = [sample for sample in waiting.get(key, []) if 0 <= rtt - sample[0] < 16]
         if found:
@@ -202,10 +326,11 @@ def check(pping, path, min_coverage):
     for key, rtt in missed[:5]:
         print(f"# {path}: missed: {key} {rtt}")
     coverage = 100 * (1 - len(missed) / certain) if certain else 100
-    good = coverage >= min_coverage and not invented
+    good = coverage >= min_coverage and not invented and not wrong
     print(
         f"{'ok' if good else 'not ok'} {path.rpartition('/')[2]}: {len(want)} samples, "
-        f"{certain} of them certain, {coverage:.2f} % of these reported, {invented} invented"
+        f"{certain} of them certain, {coverage:.2f} % of these reported, {invented} invented; "
+        f"{sum(map(len, closed.values()))} closings, of {len(wrong)} flows with wrong totals"
     )
     return good
 

@@ -26,7 +26,7 @@ check() {
 "$MAKE_CAPTURES" "$TMP" || exit 1
 # not those that end in an error, and not what tshark refuses
 check made "$TMP"/{connection,connection6,pure_acks,retransmission,mid_stream,wrap,outstanding}.pcap \
-    "$TMP"/{reuse,timeouts,ping,sampling,snapped,link_sll,link_raw6}.pcap
+    "$TMP"/{reuse,bare_end,timeouts,ping,sampling,snapped,link_sll,link_raw6}.pcap
 shopt -s nullglob
 shared=("$SHARED"/*)
 if [ ${#shared[@]} = 0 ]; then

@@ -5,6 +5,7 @@
  *  - its identifier was shown by a packet that may be stamped, that long ago;
  *  - it is not 0, not negative, not over a minute, and the minimum is not above it;
  *  - no packet that was stamped is answered twice, no packet answers two;
+ *  - a closing's totals are no more than was fed, and its time no longer;
  *  - flows stay below their bound and every packet has one verdict.
  */
 #include "tests/bpf/packets.h"
@@ -33,6 +34,7 @@ static struct {
 	uint64_t now;
 	int rtts;
 	uint64_t last_event;
+	uint64_t fed; /* packets */
 } t;
 
 static void check(bool good)
@@ -71,6 +73,17 @@ static void judge(const struct pping_event *e)
 	abort();
 }
 
+/* Who was put off has no packet of who came first. */
+static void judge_totals(const struct pping_event *e)
+{
+	if (!config.counters || e->flow_event != PPING_FLOW_CLOSING)
+		return;
+	check(e->rec.packets && (e->sent.packets || config.pressure_limit));
+	check(e->sent.packets + e->rec.packets <= t.fed);
+	check(e->sent.bytes >= e->sent.packets * 28 && e->rec.bytes >= e->rec.packets * 28);
+	check(e->duration <= e->timestamp - BEGIN && e->rtts <= t.fed);
+}
+
 static int on_event(void *ctx, const struct pping_event *e)
 {
 	check(e->timestamp >= t.last_event && e->timestamp <= t.now);
@@ -80,6 +93,7 @@ static int on_event(void *ctx, const struct pping_event *e)
 	else
 		check(e->type == PPING_EVENT_FLOW && e->reason >= PPING_REASON_SYN &&
 		      e->reason <= PPING_REASON_TIMEOUT);
+	judge_totals(e);
 	return 0;
 }
 
@@ -140,6 +154,7 @@ static void feed(struct engine_host *e, const uint8_t *b)
 	t.spec = decode(b);
 	t.up = b[0] & 1;
 	t.rtts = 0;
+	t.fed++;
 	frame_build(&frame, &t.spec);
 	f.data = frame.b;
 	f.captured = f.length = frame.len;

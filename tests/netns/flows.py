@@ -81,6 +81,12 @@ def vanish(sock):
     sock.close()
 
 
+def tcp_counts(sock):
+    """(segments sent, received, repeated) as the kernel's struct tcp_info has them"""
+    info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+    return (*struct.unpack_from("2I", info, 136), *struct.unpack_from("I", info, 100))
+
+
 def at_end(sock):
     assert sock.recv(1) == b"", "data after the end"
 
@@ -146,6 +152,33 @@ def never_answered(ends):
     except (TimeoutError, OSError):
         client.close()
     return []
+
+
+def counted_by_tcp(ends):
+    """what the client's TCP has counted is what pping says it carried"""
+    client, server = ends.connect()
+    for _ in range(4):
+        talk(client, server, 50000)
+    talk(server, client, 40000)
+    client.shutdown(socket.SHUT_WR)
+    at_end(server)
+    server.shutdown(socket.SHUT_WR)
+    at_end(client)
+    time.sleep(SETTLE)
+    sent, received, repeated = tcp_counts(client)
+    assert not repeated, f"{repeated} segments were repeated"
+    # IP, TCP with timestamps; a SYN has eight bytes more of options
+    headers = (20 if ends.family == socket.AF_INET else 40) + 32
+    sent -= 1  # the ACK of the FIN that closed it
+    ends.carried = {
+        "sent_packets": sent,
+        "sent_bytes": sent * headers + 8 + 4 * 50000,
+        "rec_packets": received,
+        "rec_bytes": received * headers + 8 + 40000,
+    }
+    client.close()
+    server.close()
+    return [OPENING, ("closing", "FIN", "src")]
 
 
 def half_close(ends):
@@ -290,6 +323,7 @@ SCENARIOS = [
     server_resets,
     refused,
     never_answered,
+    counted_by_tcp,
     half_close,
     simultaneous_close,
     reused_after_rst,
@@ -310,6 +344,7 @@ class Witness(Ends):
         self.jsonl = jsonl
         self.source = self.server_address
         self.no_rtts = False
+        self.carried = None
 
     def records(self):
         with open(self.jsonl, encoding="ascii") as file:
@@ -329,7 +364,27 @@ class Witness(Ends):
         assert got == expected, f"pping said {got}, not {expected}: {records}"
         for event in events:
             assert event["src_ip"] == self.source, f"{self.source} answers in {event}"
+        self.check_totals(records)
         return records
+
+    def check_totals(self, records):
+        """each closing has those of its own flow"""
+        opened = rtts = None
+        for record in records:
+            if "rtt" in record:
+                rtts += 1
+            elif record["flow_event"] == "opening":
+                opened, rtts = record["timestamp"], 0
+                assert "duration" not in record, record
+            else:
+                lasted = (record["timestamp"] - opened) / 1e9
+                # until the opening a SYN may have been under way, there and back; the next SYN is not its own
+                before = record["duration"] / 1e9 - lasted
+                if record["reason"] != "SYN":
+                    assert 0 <= before < 2 * PATH_DELAY + 0.5, f"{before} s before {record}"
+                assert record["rtts"] == rtts, f"{rtts} RTTs before {record}"
+                for name, count in (self.carried or {}).items():
+                    assert record[name] == count, f"{name} is not {count} in {record}"
 
 
 def main():

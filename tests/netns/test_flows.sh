@@ -23,7 +23,7 @@ late() {
         "$(lab_client "$1")" "$(lab_server "$1")" "$LAB_TMP/late.jsonl"
     local life=$LAB_PID
     lab_until 5 grep -q open "$LAB_TMP/life" || fail "$(cat "$LAB_TMP/life.err")"
-    lab_spawn r "$LAB_TMP/late" "$PPING" -i r0 -r 0 -F jsonl -w "$LAB_TMP/late.jsonl"
+    lab_spawn r "$LAB_TMP/late" "$PPING" -i r0 -r 0 -F jsonl --counters -w "$LAB_TMP/late.jsonl"
     local late=$LAB_PID
     wait_attached r r0 4 # two of the other pping
     echo go >"$LAB_TMP/go"
@@ -56,6 +56,14 @@ want = [(ip, *event) for event in (("opening", "first observed packet", "src"),
 assert sorted(events) == sorted(want), events
 last = max(r["timestamp"] for r in rows if "rtt" in r)
 closed = min(r["timestamp"] for r in rows if r.get("flow_event") == "closing")
+# three pings of 56 bytes; the last reply's time is as of the last tick of the kernel's clock, 10 ms at most
+for end in (r for r in rows if r.get("flow_event") == "closing"):
+    rtts = [r for r in rows if "rtt" in r and r["src_ip"] == end["src_ip"]]
+    size = 3 * (56 + 8 + (40 if ":" in end["src_ip"] else 20))
+    assert [end[name] for name in ("sent_packets", "rec_packets", "rtts")] == [3, 3, 3] == [len(rtts)] * 3, end
+    assert end["sent_bytes"] == end["rec_bytes"] == size, end
+    early = rtts[-1]["timestamp"] - rtts[0]["timestamp"] + rtts[0]["rtt"] - end["duration"]
+    assert -16 <= early < 10**7 + 10**5, f"{early} ns early: {end}"
 print((closed - last) // 10**9)
 END
     )
@@ -68,18 +76,18 @@ lab_up --delay 20000 || exit 1
 
 # The pping for the ICMP timeouts runs while the other cases do.
 ICMP_SINCE=$SECONDS
-lab_spawn s "$LAB_TMP/icmp" "$PPING" -i s0 -l -C -r 0 -F jsonl -w "$LAB_TMP/icmp.jsonl"
+lab_spawn s "$LAB_TMP/icmp" "$PPING" -i s0 -l -C -r 0 -F jsonl --counters -w "$LAB_TMP/icmp.jsonl"
 wait_attached s s0 >/dev/null || true
 for address in "$SERVER4" "$SERVER6" 10.11.2.98 fd00:11:2::98; do
     lab_spawn c "$LAB_TMP/ping" ping -q -c 3 -i 0.2 -W 1 "$address"
 done
 
 rm -f "$JSONL"
-lab_spawn r "$LAB_TMP/events" "$PPING" -i r0 -r 0 -F jsonl -w "$JSONL"
+lab_spawn r "$LAB_TMP/events" "$PPING" -i r0 -r 0 -F jsonl --counters -w "$JSONL"
 wait_attached r r0 >/dev/null || cat "$LAB_TMP/events.err"
 for family in 4 6; do
     for scenario in client_closes_first server_closes_first client_resets server_resets \
-        refused never_answered half_close simultaneous_close reused_after_rst \
+        refused never_answered counted_by_tcp half_close simultaneous_close reused_after_rst \
         reused_after_fin reused_while_open; do
         case_run flow_${scenario}_ipv$family life $family $scenario
     done

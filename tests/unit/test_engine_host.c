@@ -173,6 +173,45 @@ static void times_out_on_the_second(void)
 	end(usual.max_flows);
 }
 
+/* Each closing, FIN, timeout or other, has what its flow carried; and RTTs that nobody wants count too. */
+static void closings_have_totals(void)
+{
+	struct engine_host_settings set = usual;
+	const struct pping_event *e = t.event;
+
+	set.config.counters = 1;
+	set.config.no_rtt_events = 1;
+	begin(&set);
+	handshake(0, 1);
+	handshake(MS(20), 2);
+	FEED(MS(30), data(CLIENT, SERVER, 1030, 5000, .sport = 1));
+	FEED(MS(50), fin(SERVER, CLIENT, 5050, 1030, .dport = 1));
+	FEED(MS(51) + 1, fin(CLIENT, SERVER, 1051, 5050, .sport = 1));
+	FEED(MS(61), ack(SERVER, CLIENT, 5061, 1051, .dport = 1));
+	FEED(SECONDS(40), other(CLIENT, SERVER, 47)); /* only to let the time pass */
+	FEED(SECONDS(299), data(SERVER, CLIENT, 304000, 1020, .dport = 2));
+	FEED(SECONDS(299) + MS(7), ack(CLIENT, SERVER, 300027, 304000, .sport = 2));
+	FEED(SECONDS(700), other(CLIENT, SERVER, 47));
+	CHECK_INT(t.events, 4);
+	CHECK_INT(e[2].reason, PPING_REASON_FIN);
+	CHECK_INT(e[2].sent.packets, 4);
+	CHECK_INT(e[2].sent.bytes, 4 * 52 + 100);
+	CHECK_INT(e[2].rec.packets, 2);
+	CHECK_INT(e[2].rec.bytes, 2 * 52);
+	CHECK_INT(e[2].duration, MS(51) + 1);
+	CHECK_INT(e[2].rtts, 1);
+	CHECK_INT(e[3].reason, PPING_REASON_TIMEOUT);
+	CHECK_INT(e[3].sent.packets, 3);
+	CHECK_INT(e[3].sent.bytes, 3 * 52);
+	CHECK_INT(e[3].rec.packets, 2);
+	CHECK_INT(e[3].rec.bytes, 2 * 52 + 100);
+	CHECK_INT(e[3].duration, SECONDS(299) + MS(7) - MS(20));
+	CHECK_INT(e[3].rtts, 1);
+	/* openings have none */
+	CHECK_INT(e[0].sent.packets + e[0].rec.packets + e[0].duration + e[0].rtts, 0);
+	end(set.max_flows);
+}
+
 /* A gap of decades takes no time, and what follows is measured. */
 static void skips_a_gap(void)
 {
@@ -377,6 +416,7 @@ int main(void)
 	RUN(measures_every_link);
 	RUN(samples_at_any_time);
 	RUN(times_out_on_the_second);
+	RUN(closings_have_totals);
 	RUN(skips_a_gap);
 	RUN(never_goes_back);
 	RUN(keeps_used_flows);

@@ -145,6 +145,47 @@ static void standard_flows(void)
 		  "observed packet from dest\n");
 }
 
+/* What dest sent is what was measured, sent_ in JSON. */
+static struct pping_event closing_with_totals(void)
+{
+	struct pping_event e = rtt_v4();
+
+	e.type = PPING_EVENT_FLOW;
+	e.flow_event = PPING_FLOW_CLOSING;
+	e.reason = PPING_REASON_FIN;
+	e.sent = (struct pping_flow_count){ 12, 1044 };
+	e.rec = (struct pping_flow_count){ 345, 498765 };
+	e.duration = 10221106846;
+	e.rtts = 23;
+	return e;
+}
+
+static void standard_totals(void)
+{
+	struct format_settings set = { .counters = true, .relative_time = true };
+	struct pping_event e = closing_with_totals();
+
+	set_zone("UTC0");
+	CHECK_STR(line(&format_standard, &counters, &e, WALL, true),
+		  "22:13:20.123456789 TCP 10.11.1.1:5201+10.11.1.2:59528 closing due to FIN from "
+		  "src after 10.221106846 s: src sent 345 packets 498765 bytes, dest sent 12 "
+		  "packets 1044 bytes, 23 RTTs\n");
+	CHECK_STR(line(&format_standard, &plain, &e, WALL, true),
+		  "22:13:20.123456789 TCP 10.11.1.1:5201+10.11.1.2:59528 closing due to FIN from "
+		  "src\n");
+	e.duration = 0;
+	e.rtts = 0;
+	CHECK_STR(line(&format_standard, &set, &e, 0, true),
+		  "00:00:00.000000000 TCP 10.11.1.1:5201+10.11.1.2:59528 closing due to FIN from "
+		  "src after 0.000000000 s: src sent 345 packets 498765 bytes, dest sent 12 "
+		  "packets 1044 bytes, 0 RTTs\n");
+	e.flow_event = PPING_FLOW_OPENING;
+	CHECK_STR(line(&format_standard, &counters, &e, WALL, true),
+		  "22:13:20.123456789 TCP 10.11.1.1:5201+10.11.1.2:59528 opening due to FIN from "
+		  "src\n");
+	CHECK_STR(line(&format_ppviz, &counters, &e, WALL, true), "");
+}
+
 static void standard_lost(void)
 {
 	struct pping_event e = lost(17);
@@ -202,10 +243,22 @@ static void jsonl_other_events(void)
 	e.flow_event = PPING_FLOW_CLOSING;
 	e.reason = PPING_REASON_RST;
 	e.triggered_by = PPING_TRIGGER_DEST;
-	CHECK_STR(line(&format_jsonl, &counters, &e, WALL, true),
+	CHECK_STR(line(&format_jsonl, &plain, &e, WALL, true),
 		  "{\"timestamp\":1700000000123456789,\"src_ip\":\"10.11.1.1\",\"src_port\":5201,"
 		  "\"dest_ip\":\"10.11.1.2\",\"dest_port\":59528,\"protocol\":\"TCP\","
 		  "\"flow_event\":\"closing\",\"reason\":\"RST\",\"triggered_by\":\"dest\"}\n");
+	e = closing_with_totals();
+	CHECK_STR(line(&format_jsonl, &counters, &e, WALL, true),
+		  "{\"timestamp\":1700000000123456789,\"src_ip\":\"10.11.1.1\",\"src_port\":5201,"
+		  "\"dest_ip\":\"10.11.1.2\",\"dest_port\":59528,\"protocol\":\"TCP\","
+		  "\"sent_packets\":12,\"sent_bytes\":1044,\"rec_packets\":345,"
+		  "\"rec_bytes\":498765,\"flow_event\":\"closing\",\"reason\":\"FIN\","
+		  "\"triggered_by\":\"src\",\"duration\":10221106846,\"rtts\":23}\n");
+	e.flow_event = PPING_FLOW_OPENING;
+	CHECK_STR(line(&format_jsonl, &counters, &e, WALL, true),
+		  "{\"timestamp\":1700000000123456789,\"src_ip\":\"10.11.1.1\",\"src_port\":5201,"
+		  "\"dest_ip\":\"10.11.1.2\",\"dest_port\":59528,\"protocol\":\"TCP\","
+		  "\"flow_event\":\"opening\",\"reason\":\"FIN\",\"triggered_by\":\"src\"}\n");
 	e = lost(1);
 	CHECK_STR(line(&format_jsonl, &plain, &e, WALL, true),
 		  "{\"timestamp\":1700000000123456789,\"lost_events\":1}\n");
@@ -235,7 +288,8 @@ static void json_array(void)
 /* The object of json is jsonl's line, whatever the event. */
 static void json_is_jsonl(void)
 {
-	struct pping_event events[] = { rtt_v4(), rtt_v6(), lost(5), rtt_v4() };
+	struct pping_event events[] = { rtt_v4(), rtt_v6(), lost(5), rtt_v4(),
+					closing_with_totals() };
 	char want[FORMAT_RECORD_MAX + 3], got[FORMAT_RECORD_MAX + 3];
 	size_t i;
 
@@ -369,7 +423,8 @@ static void extreme_values(void)
 /* Chosen one by one they are the usual ones, byte by byte. */
 static void all_usual_fields(void)
 {
-	struct pping_event events[] = { rtt_v4(), rtt_v6(), rtt_v4(), lost(5), rtt_v4() };
+	struct pping_event events[] = { rtt_v4(), rtt_v6(), rtt_v4(),
+					lost(5),  rtt_v4(), closing_with_totals() };
 	struct format_settings set = { .fields = FIELDS_USUAL };
 	char want[FORMAT_RECORD_MAX];
 
@@ -414,27 +469,43 @@ static void chosen_kinds(void)
 {
 	static const struct {
 		uint32_t fields;
-		const char *rtt, *flow, *loss;
+		const char *rtt, *flow, *loss, *closing;
 	} rows[] = {
 		{ FIELD_BIT(TIMESTAMP) | FIELD_BIT(RTT), "{\"timestamp\":7,\"rtt\":5425439}\n", "",
-		  "" },
+		  "", "" },
 		{ FIELD_BIT(SRC_PORT) | FIELD_BIT(FLOW_EVENT), "",
-		  "{\"src_port\":5201,\"flow_event\":\"opening\"}\n", "" },
+		  "{\"src_port\":5201,\"flow_event\":\"opening\"}\n", "",
+		  "{\"src_port\":5201,\"flow_event\":\"closing\"}\n" },
 		{ FIELD_BIT(LOST_EVENTS) | FIELD_BIT(MIN_RTT), "{\"min_rtt\":5261430}\n", "",
-		  "{\"lost_events\":5}\n" },
+		  "{\"lost_events\":5}\n", "" },
 		{ FIELD_BIT(SRC_PORT) | FIELD_BIT(TIMESTAMP),
 		  "{\"timestamp\":7,\"src_port\":5201}\n", "{\"timestamp\":7,\"src_port\":5201}\n",
-		  "" },
+		  "", "{\"timestamp\":7,\"src_port\":5201}\n" },
+		/* an opening has no totals, and is none of the events that are about them */
+		{ FIELD_BIT(SRC_PORT) | FIELD_BIT(DURATION) | FIELD_BIT(RTTS), "", "", "",
+		  "{\"src_port\":5201,\"duration\":10221106846,\"rtts\":23}\n" },
+		{ FIELD_BIT(FLOW_EVENT) | FIELD_BIT(DURATION) | FIELD_BIT(SENT_BYTES), "",
+		  "{\"flow_event\":\"opening\"}\n", "",
+		  "{\"sent_bytes\":1044,\"flow_event\":\"closing\",\"duration\":10221106846}\n" },
+		{ FIELD_BIT(RTT) | FIELD_BIT(REC_BYTES), "{\"rtt\":5425439,\"rec_bytes\":8}\n", "",
+		  "", "" },
+		{ FIELD_BIT(TIMESTAMP) | FIELD_BIT(REC_BYTES),
+		  "{\"timestamp\":7,\"rec_bytes\":8}\n", "{\"timestamp\":7}\n", "",
+		  "{\"timestamp\":7,\"rec_bytes\":498765}\n" },
+		{ FIELD_BIT(REC_BYTES), "{\"rec_bytes\":8}\n", "", "", "{\"rec_bytes\":498765}\n" },
 	};
 	struct pping_event rtt = rtt_v4(), flow = rtt_v4(), loss = lost(5);
+	struct pping_event closing = closing_with_totals();
 
 	flow.type = PPING_EVENT_FLOW;
+	rtt.rec.bytes = 8;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		struct format_settings set = { .fields = rows[i].fields };
 
 		CHECK_STR(line(&format_jsonl, &set, &rtt, 7, true), rows[i].rtt);
 		CHECK_STR(line(&format_jsonl, &set, &flow, 7, true), rows[i].flow);
 		CHECK_STR(line(&format_jsonl, &set, &loss, 7, true), rows[i].loss);
+		CHECK_STR(line(&format_jsonl, &set, &closing, 7, true), rows[i].closing);
 		if (!*rows[i].flow)
 			CHECK_STR(line(&format_json, &set, &flow, 7, false), "");
 	}
@@ -520,7 +591,7 @@ static void stays_within_reservation(void)
 					      .addresses = FORMAT_ADDRESSES_128_BITS,
 					      .fields = ~0u,
 					      .note = &note };
-	uint8_t types[] = { PPING_EVENT_RTT, PPING_EVENT_FLOW, PPING_EVENT_LOST };
+	uint8_t types[] = { PPING_EVENT_RTT, PPING_EVENT_FLOW, PPING_EVENT_FLOW, PPING_EVENT_LOST };
 	struct text out;
 	size_t i;
 	int f;
@@ -528,6 +599,8 @@ static void stays_within_reservation(void)
 	for (i = 0; i < sizeof(types); i++) {
 		struct pping_event e = widest(types[i]);
 
+		if (i == 1)
+			e.flow_event = PPING_FLOW_CLOSING;
 		for (f = FORMAT_STANDARD; f <= FORMAT_PPVIZ; f++) {
 			out = (struct text){ .data = malloc(FORMAT_RECORD_MAX),
 					     .cap = FORMAT_RECORD_MAX };
@@ -944,6 +1017,7 @@ int main(void)
 {
 	RUN(standard_rtts);
 	RUN(standard_flows);
+	RUN(standard_totals);
 	RUN(standard_lost);
 	RUN(jsonl_rtts);
 	RUN(jsonl_counters);
