@@ -50,7 +50,7 @@ rtts() {
         { ms[NR] = $1 / 1e6 }
         END {
             printf "%d RTTs, least %.3f, median %.3f ms\n", NR, ms[1], ms[int((NR + 1) / 2)]
-            exit !(NR >= least && ms[1] > 19 && ms[int((NR + 1) / 2)] < 40)
+            exit !(NR >= least && ms[1] > 19 && ms[int((NR + 1) / 2)] < 22)
         }'
 }
 
@@ -59,6 +59,19 @@ pings() {
 }
 
 # --- checks, each on what the ones before have left ----------------------------
+
+# As Debian has it, perf events take CAP_SYS_ADMIN, which the unit does not have: it says so.
+perf_restricted() {
+    local level
+    level=$(cat /proc/sys/kernel/perf_event_paranoid)
+    echo "kernel.perf_event_paranoid is $level"
+    [ "$level" -le 2 ] && return
+    systemctl start pping@lo
+    until_true eval "journalctl -q -o cat -u pping@lo | grep 'kernel.perf_event_paranoid is above 2'"
+    systemctl stop pping@lo
+    journalctl -q -o cat -u pping@lo | grep 'kernel.perf_event_paranoid is above 2' || return
+    echo 2 >/proc/sys/kernel/perf_event_paranoid
+}
 
 # No interface yet: it is tried again until there is one.
 waits_for_interface() {
@@ -145,6 +158,7 @@ ip -n s link set lo up
 cat >/etc/default/pping-veth0 <<'END'
 PPING_OPTIONS="-TC -r 0 -F jsonl -w %H%M%S.jsonl.gz"
 END
+check perf_restricted
 check waits_for_interface
 check is_nobody
 check measures

@@ -24,6 +24,7 @@ helper 26 4.5
 helper 87 4.20
 helper 88 4.20
 helper 127 5.8
+helper 160 5.11
 helper 188 5.18
 helper 189 5.18
 atomic add 3.18
