@@ -132,10 +132,10 @@ class Study:
     def values(self, kind, load, monitor, field):
         return [run[field] for run in self.runs(kind, load, monitor) if run.get(field) is not None]
 
-    def ratios(self, load, monitor, field="score", base="none"):
+    def ratios(self, load, monitor, field="score", base="none", kind="compare"):
         """to no monitor, of the same repetition"""
-        bases = {run["repeat"]: run[field] for run in self.runs("compare", load, base) if run.get(field)}
-        return [run[field] / bases[run["repeat"]] for run in self.runs("compare", load, monitor)
+        bases = {run["repeat"]: run[field] for run in self.runs(kind, load, base) if run.get(field)}
+        return [run[field] / bases[run["repeat"]] for run in self.runs(kind, load, monitor)
                 if run["repeat"] in bases and run.get(field) is not None]
 
     def differences(self, load, monitor, field, base="none"):
@@ -336,14 +336,36 @@ class Report:
                     ""] if machine["where"] == "one machine" else []))
 
     def answer(self):
+        """from the runs whose load went on, if there are any: how a load starts is most of the noise"""
         study, gate = self.study, self.study.machine["threshold"]
-        ratios = study.ratios(gate["load"], gate["monitor"])
+        apart = study.ratios(gate["load"], gate["monitor"])
+        ratios = study.ratios(gate["load"], gate["monitor"], kind="switched") or apart
         found = interval(ratios)
         said = verdict(*found, len(ratios), gate["ratio"])
+        how = ""
+        if ratios is not apart:
+            how = ("; the monitor was put on and taken off while the load went on. Of runs whose load began anew each "
+                   f"time: {ratio_span(interval(apart))}, {len(apart)} pairs")
         self.say("## Always on?", "",
                  f"Written down before the run: yes, if in *{load_name(gate['load'])}* the throughput with "
                  f"*{monitor_name(gate['monitor'])}* is at least {gate['ratio']} of that without a monitor.", "",
-                 f"**{said[0].upper() + said[1:]}.** Ratio {ratio_span(found)}, {len(ratios)} pairs.", "")
+                 f"**{said[0].upper() + said[1:]}.** Ratio {ratio_span(found)}, {len(ratios)} pairs{how}.", "")
+        self.switched()
+
+    def switched(self):
+        """what is known of further monitors in the same way"""
+        study, rows = self.study, []
+        for load in study.loads("switched"):
+            for monitor in study.monitors("switched", load):
+                ratios = study.ratios(load, monitor, kind="switched") if monitor != "none" else []
+                found = interval(ratios)
+                rows.append([load_name(load), monitor_name(monitor),
+                             span(interval(study.values("switched", load, monitor, "score"))),
+                             ratio_span(found), "" if monitor == "none" else word(*found, len(ratios)),
+                             number(statistics.median(study.values("switched", load, monitor, "retransmitted")))])
+        if rows:
+            self.say("Monitors taking turns on one load that goes on:", "",
+                     table(("load", "monitor", "throughput", "ratio to none", "", "retransmitted"), rows))
 
     def short(self):
         """the study's questions, a sentence of numbers each"""

@@ -8,7 +8,7 @@
 # On one machine (root) the three hosts are network namespaces; with --hosts they are three
 # machines. See eval/README.md. An interrupted run is taken up by the same command again.
 #
-#   --profile NAME        smoke (1 minute), quick (4), full (28; default), night (7 hours)
+#   --profile NAME        smoke (1 minute), quick (4), full (29; default), night (8 hours)
 #   --output DIR          results and report (default pping-eval-PROFILE)
 #   --hosts FILE          three machines: lines "ROLE SSH-DESTINATION INTERFACE ADDRESS",
 #                         ROLE one of generator, router, sink; the router's ADDRESS is "-"
@@ -24,6 +24,8 @@
 #   --seed N              of the order and of made captures (default 1)
 #   --delay US, --rate MBIT   in the path, one machine only: delay each way, rate limit to
 #                         the sink
+#   --switched            monitors take turns while a load goes on, eight pairs to each of
+#                         --repeats loads (2); --loads and --monitors say which
 #   --accuracy            only the accuracy runs: RTTs against a capture, ping and the path
 #   --list                print the runs in their order, and how long they take
 #   --keep-raw            keep what was captured and printed in each run
@@ -51,7 +53,7 @@ usage_error() {
     printf 'run_tests.sh: %s\n' "$*" >&2
     exit 2
 }
-usage() { sed -n '4,35s/^#\( \|$\)//p' "$0"; }
+usage() { sed -n '4,37s/^#\( \|$\)//p' "$0"; }
 
 # shellcheck source=eval/hosts.sh
 . "$EVAL_DIR/hosts.sh"
@@ -63,7 +65,9 @@ usage() { sed -n '4,35s/^#\( \|$\)//p' "$0"; }
 # --- profiles ---------------------------------------------------------------------------
 
 # "KIND LOAD REPEATS MONITOR..." a line. compare: as it is; stats: with the kernel timing BPF
-# programs, which costs something itself; accuracy: see above.
+# programs, which costs something itself; switched: the monitors take turns while one load runs,
+# REPEATS such loads (plan.py), so that how the load happened to start says nothing; accuracy: see
+# above.
 profile_smoke() {
     SECONDS_OF_RUN=2 WARM_UP=1
     cat <<END
@@ -109,6 +113,7 @@ stats samples-50 1 tc-r0
 stats samples-100 1 tc-r0
 stats samples-200 1 tc-r0 tc-nopush
 accuracy paced-50 1 tc-r0 xdp-r0
+switched bulk-500 2 none tc-r100
 END
 }
 
@@ -125,12 +130,18 @@ profile_night() {
     done
     echo accuracy paced-50 5 tc-r0 xdp-r0
     echo accuracy paced-10 5 tc-r0 xdp-r0
+    echo switched bulk-500 20 none empty-tc tc-r100 tc-r0
 }
 
 # The profile's runs, or those of --loads and --monitors; more monitors and loads with them.
 plan_spec() {
     local load monitors=$MONITORS more=${!MONITOR_COMMAND[*]}
-    if [ -n "$ACCURACY" ]; then
+    if [ -n "$SWITCHED" ]; then
+        [ -n "$LOADS${!LOAD_COMMAND[*]}" ] || LOADS=$THRESHOLD_LOAD
+        for load in $LOADS "${!LOAD_COMMAND[@]}"; do
+            echo "switched $load ${REPEATS:-2} ${monitors:-none $THRESHOLD_MONITOR} $more"
+        done
+    elif [ -n "$ACCURACY" ]; then
         echo "accuracy paced-50 ${REPEATS:-3} ${monitors:-tc-r0 xdp-r0} $more"
     elif [ -n "$LOADS_GIVEN$monitors" ]; then
         [ -n "$LOADS_GIVEN" ] || LOADS="bulk-10 bulk-500"
@@ -148,7 +159,7 @@ plan_spec() {
 # --- options ----------------------------------------------------------------------------
 
 PROFILE=full OUTPUT='' HOSTS='' PPING='' LOADS='' LOADS_GIVEN='' MONITORS='' CAPTURE='' REPEATS='' SEED=1
-DELAY=0 RATE=0 ACCURACY='' LIST='' KEEP_RAW='' REPORT=yes SECONDS_GIVEN='' WARM_UP_GIVEN=''
+DELAY=0 RATE=0 ACCURACY='' SWITCHED='' LIST='' KEEP_RAW='' REPORT=yes SECONDS_GIVEN='' WARM_UP_GIVEN=''
 SSH="ssh -o BatchMode=yes -o ConnectTimeout=10 -o ControlMaster=auto -o ControlPersist=60
     -o ControlPath=/tmp/ppeval-ssh-%C"
 
@@ -169,7 +180,7 @@ all_options=''
 while [ $# -gt 0 ]; do
     option=$1 value=''
     case $option in
-    --accuracy | --list | --keep-raw | --no-report | -h | --help) ;;
+    --accuracy | --switched | --list | --keep-raw | --no-report | -h | --help) ;;
     --*=*)
         set -- "${option%%=*}" "${option#*=}" "${@:2}"
         continue
@@ -224,6 +235,7 @@ while [ $# -gt 0 ]; do
     --delay) number "$option" "$value" 0 1000000 && DELAY=$((10#$value)) ;;
     --rate) number "$option" "$value" 0 100000 && RATE=$((10#$value)) ;;
     --accuracy) ACCURACY=yes ;;
+    --switched) SWITCHED=yes ;;
     --list) LIST=yes ;;
     --keep-raw) KEEP_RAW=yes ;;
     --no-report) REPORT='' ;;
@@ -273,7 +285,7 @@ declare -A WRITTEN=()
 # planned_seconds: of the runs on stdin
 planned_seconds() {
     awk -v s="$SECONDS_OF_RUN" -v w="$WARM_UP" -v o="$OVERHEAD" '
-        { n = 0; if ($3 ~ /^(bulk|download|both|paced|short)-/) { split($3, part, "-"); n = part[2] }
+        { n = 0; if ($2 != "switched" && $3 ~ /^(bulk|download|both|paced|short)-/) { split($3, part, "-"); n = part[2] }
           sum += s + w + o + n / 500 }
         END { print sum + 0 }'
 }
@@ -376,23 +388,47 @@ stop_witnesses() {
     [ "$(agent router stop capture INT 20)" = 0 ]
 }
 
-# run NUMBER KIND LOAD REPEAT MONITOR: sets STATUS, why it is not "ok"
+# The load that the run before has left for this one, or nothing.
+LOAD_LEFT=
+# How long a load that goes on is given to get used to another monitor, in seconds.
+SETTLING=0.5
+
+# begin_load SECONDS: or go on with the one that runs; sets START, when to begin to count
+begin_load() {
+    local wait=$SETTLING
+    if [ -z "$LOAD_LEFT" ]; then
+        load_start "$LOAD" "$1" || STATUS="the load did not start"
+        wait=$(warm_up "$LOAD")
+    fi
+    START=$(after "$EPOCHREALTIME" "$wait")
+}
+
+# end_load MORE: unless so many runs more have it
+end_load() {
+    LOAD_LEFT=
+    if [ "$1" != 0 ] && [ "$STATUS" = ok ]; then
+        LOAD_LEFT=$LOAD
+    else
+        load_stop
+    fi
+}
+
+# run NUMBER KIND LOAD REPEAT MONITOR [MORE]: sets STATUS, why it is not "ok"
 run() {
-    local limit ended seconds options=()
-    KIND=$2 LOAD=$3 MONITOR=$5 STATUS=ok
+    local limit ended seconds more=${6:-0} options=()
+    KIND=$2 LOAD=$3 MONITOR=$5 STATUS=ok START=$EPOCHREALTIME
     limit=$((SECONDS_OF_RUN + 90))
-    seconds=$(awk -v w="$(warm_up "$LOAD")" -v s="$SECONDS_OF_RUN" 'BEGIN { print int(w + s + 2) }')
-    load_prepare "$LOAD" "$seconds" || STATUS="the load cannot be made"
+    seconds=$(awk -v w="$(warm_up "$LOAD")" -v s="$SECONDS_OF_RUN" -v n="$more" 'BEGIN { print int(w + s + 2 + n * (s + 5)) }')
+    [ -n "$LOAD_LEFT" ] || load_prepare "$LOAD" "$seconds" || STATUS="the load cannot be made"
     [ "$KIND" != accuracy ] || [ -n "${MONITOR_COMMAND[$MONITOR]:-}" ] || options=(-TC)
     monitor_start "$MONITOR" "$limit" "${options[@]}" || STATUS="the monitor did not start"
     start_witnesses || STATUS="no capture"
     [ "$MONITOR" = none ] || sleep 0.4
-    [ "$STATUS" != ok ] || load_start "$LOAD" "$seconds" || STATUS="the load did not start"
-    START=$(after "$EPOCHREALTIME" "$(warm_up "$LOAD")")
+    [ "$STATUS" != ok ] || begin_load "$seconds"
     [ "$STATUS" != ok ] || start_samplers || STATUS="the counters cannot be read"
     [ "$STATUS" = ok ] && sleep_until "$(after "$START" "$(after "$SECONDS_OF_RUN" 0.1)")"
     [ "$STATUS" != ok ] || load_alive || STATUS="the load ended early"
-    load_stop
+    end_load "$more"
     stop_witnesses || STATUS="the capture failed"
     ended=$(monitor_stop "$MONITOR")
     case $ended in
@@ -406,7 +442,7 @@ run() {
     done
 }
 
-# collect NUMBER KIND LOAD REPEAT MONITOR: one line of runs.jsonl, and progress
+# collect NUMBER KIND LOAD REPEAT MONITOR...: one line of runs.jsonl, and progress
 collect() {
     local raw=$WORK/raw files=(sample-router.out sample-router.err) role delay=$DELAY
     rm -rf "$raw"

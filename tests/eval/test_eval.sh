@@ -99,6 +99,7 @@ plans() {
     eval/run_tests.sh --list --seed 2 >"$WORK/two"
     not cmp -s "$WORK/one" "$WORK/two"
     [ "$(cut -d' ' -f2- "$WORK/one" | grep -v runs, | sort | uniq -d)" = "" ]
+    awk '$2 == "switched" { if (last && $6 != last - 1) exit 1; last = $6 }' "$WORK/one"
     awk '$2 == "compare" { key = $3 " " $4; if (key != last && key in seen) exit 1; seen[key] = 1; last = key }' "$WORK/one"
     [ "$(grep -c ' compare bulk-500 .* tc-r100$' "$WORK/one")" -ge 10 ]
     eval/run_tests.sh --list --monitor other=true | grep 'compare bulk-10 1 other' >/dev/null
@@ -234,6 +235,15 @@ report_is_there() {
     refused 1 "another --output" eval/run_tests.sh --profile smoke --output "$WORK/study" --seed 4
 }
 
+# One load goes on while the monitors take turns.
+load_goes_on() {
+    eval/run_tests.sh --switched --load mark-pps="echo x >>$WORK/starts; exec ping -q -i 0.01 \$SINK" \
+        --monitors "none" --seconds 1 --warm-up 0 --repeats 1 --output "$WORK/switched" --no-report </dev/null
+    [ "$(wc -l <"$WORK/starts")" = 1 ]
+    [ "$(grep -c '"kind":"switched".*"status":"ok"' "$WORK/switched/runs.jsonl")" = 8 ]
+    not ls -d /dev/shm/ppeval.*
+}
+
 nothing_left() {
     not ls -d "/run/netns/ppeval$KILLED-"*
     not ls -d /dev/shm/ppeval.*
@@ -297,5 +307,6 @@ if [[ the_study =~ ${CASES:-} ]]; then
     check report_is_there report_is_there
     check nothing_left nothing_left
 fi
+check load_goes_on load_goes_on
 check three_machines three_machines
 exit $FAILED
