@@ -124,12 +124,13 @@ has() { grep "$@" >/dev/null; }
 
 # --- tools -------------------------------------------------------------------
 
-# lab_tool NAME: compile tests/netns/NAME.c where that has not been done.
+# lab_tool NAME [LIBRARY...]: compile tests/netns/NAME.c where that has not been done.
 lab_tool() {
     local src=$LAB_DIR/$1.c bin=$LAB_BIN/$1
     if [ ! "$bin" -nt "$src" ]; then
         mkdir -p "$LAB_BIN" &&
-            ${CC:-cc} -D_GNU_SOURCE -O2 -g -Wall -Wextra -Wno-unused-parameter "$src" -o "$bin.$$" &&
+            ${CC:-cc} -D_GNU_SOURCE -O2 -g -Wall -Wextra -Wno-unused-parameter "$src" \
+                -o "$bin.$$" "${@:2}" &&
             mv "$bin.$$" "$bin"
     fi
 }
