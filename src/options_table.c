@@ -158,6 +158,7 @@ const struct option_row options_table[] = {
 	  .more = "A line format is appended, the json format refuses a file that exists. "
 		  "A FILE of - is standard output. "
 		  "SIGHUP makes pping open FILE anew, see SIGNALS. "
+		  "A FIFO may lose its reader and get another one, see OUTPUT FORMATS. "
 		  "With a time in its name, as in rtts-%Y%m%d.jsonl, a name that ends in .zst or .gz, "
 		  "or one of the options that rotate or compress, it is different: see "
 		  "FILES FOR LONG RUNS." },
