@@ -197,9 +197,8 @@ aggregates_load() {
     done
 }
 
-# rules ARG...: entries that leave nothing out, others that leave all out, and these read from a file.
-rules() {
-    measure 9 -i c0 --exclude 192.0.2.0/24 --exclude :1 "$@"
+# rules_leave_out ARG...: entries that leave all out, read from a file in the place of others.
+rules_leave_out() {
     echo 192.0.2.1 >"$RUN/list"
     start pping -TC -i c0 --exclude-file "$RUN/list" "$@"
     printf '%s\n' 0.0.0.0/0 ::/0 >"$RUN/list"
@@ -573,9 +572,10 @@ all_options sampled_with_all_options
 aggregates aggregates
 aggregates_xdp aggregates -I xdp
 aggregates_load aggregates_load
-rules rules
-rules_aggregated rules -a 1 --events --counters
-rules_xdp rules -I xdp
+rules_let_in measure 9 -i c0 --exclude 192.0.2.0/24 --exclude :1 --counters
+rules_leave_out rules_leave_out
+rules_leave_out_aggregated rules_leave_out -a 1 --events --counters
+rules_leave_out_xdp rules_leave_out -I xdp
 xdp_native xdp_measures native
 xdp_generic xdp_measures generic
 xdp_unspecified xdp_measures unspecified
