@@ -203,9 +203,8 @@ aggregates_load() {
     done
 }
 
-# rules ARG...: entries that leave nothing out, others that leave all out, and these read from a file.
-rules() {
-    measure 9 -i c0 --exclude 192.0.2.0/24 --exclude :1 "$@"
+# rules_leave_out ARG...: entries that leave all out, read from a file in the place of others.
+rules_leave_out() {
     echo 192.0.2.1 >"$RUN/list"
     start pping -TC -i c0 --exclude-file "$RUN/list" "$@"
     printf '%s\n' 0.0.0.0/0 ::/0 >"$RUN/list"
