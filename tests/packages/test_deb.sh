@@ -40,9 +40,11 @@ contents() {
     local file
     dpkg-deb -c "$DEB" >"$TMP/contents" || return
     for file in usr/sbin/pping usr/share/man/man8/pping.8.gz usr/share/doc/pping/changelog.gz \
-        usr/share/bash-completion/completions/pping usr/share/doc/pping/copyright "$@"; do
+        usr/share/bash-completion/completions/pping usr/share/doc/pping/copyright etc/default/pping \
+        usr/lib/systemd/system/pping@.service usr/lib/systemd/system/pping@.service.d/perf-paranoid.conf; do
         grep -q " \./$file\$" "$TMP/contents" || { echo "no $file" && return 1; }
     done
+    dpkg-deb --fsys-tarfile "$DEB" | tar -x -O ./usr/lib/systemd/system/pping@.service | grep '^ExecStart=/usr/sbin/pping '
 }
 
 # Position independent, read-only relocations, bound at once, with canaries, and with no path of the build in it.

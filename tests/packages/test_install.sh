@@ -27,7 +27,7 @@ install_to() {
 installed() {
     [ -x "$TMP/root$1/pping" ] && [ -s "$TMP/root$2/share/man/man8/pping.8" ] &&
         [ -s "$TMP/root$2/share/bash-completion/completions/pping" ] &&
-        ! files "$TMP/root" | grep -v "^\.$2/\|^\./etc/default/pping$\|/systemd/system/pping@.service$"
+        ! files "$TMP/root" | grep -v "^\.$2/\|^\./etc/default/pping$\|/systemd/system/pping@.service\(\.d/perf-paranoid.conf\)\?$"
 } >>"$TMP/log" 2>&1
 
 install_to && installed /usr/local/sbin /usr/local
