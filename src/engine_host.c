@@ -7,6 +7,7 @@
 
 #include "engine_host.h"
 #include "prefix_table.h"
+#include "rules.h"
 
 /* What the engine calls its constant configuration. */
 static struct pping_config config;
@@ -16,8 +17,8 @@ static struct pping_config config;
 #define NONE UINT32_MAX
 
 /*
- * One entry is five cache lines, and a packet of a bulk flow reads two of them. The last
- * one is used only with config.counters.
+ * One entry is five cache lines, of which a packet of a bulk flow reads two. Without
+ * config.counters it has no fifth, which is all theirs.
  */
 struct entry {
 	struct pping_flow_key key;
@@ -36,7 +37,8 @@ _Static_assert(sizeof(struct entry) == 320, "whole cache lines");
  * and one-packet flows first.
  */
 struct table {
-	struct entry *entries;
+	struct entry *entries; /* see entry_at() */
+	size_t entry_size; /* a multiple of 64 */
 	uint32_t *chains;
 	uint32_t max; /* entries */
 	uint32_t mask; /* chains - 1 */
@@ -81,6 +83,11 @@ struct engine_host {
 
 /* --- the flow table --------------------------------------------------------------- */
 
+static struct entry *entry_at(const struct table *t, uint32_t i)
+{
+	return (struct entry *)((char *)t->entries + i * t->entry_size);
+}
+
 static uint32_t table_chain(const struct table *t, const struct pping_flow_key *key)
 {
 	uint64_t x = (key->a ^ t->seed[0]) * 0x9e3779b97f4a7c15ULL;
@@ -96,9 +103,13 @@ static bool same_key(const struct pping_flow_key *x, const struct pping_flow_key
 
 static struct entry *table_find(struct table *t, const struct pping_flow_key *key)
 {
-	for (uint32_t i = t->chains[table_chain(t, key)]; i != NONE; i = t->entries[i].next)
-		if (same_key(&t->entries[i].key, key))
-			return &t->entries[i];
+	struct entry *e;
+
+	for (uint32_t i = t->chains[table_chain(t, key)]; i != NONE; i = e->next) {
+		e = entry_at(t, i);
+		if (same_key(&e->key, key))
+			return e;
+	}
 	return NULL;
 }
 
@@ -108,7 +119,7 @@ static int table_delete(struct table *t, const struct pping_flow_key *key)
 
 	while (*link != NONE) {
 		uint32_t i = *link;
-		struct entry *e = &t->entries[i];
+		struct entry *e = entry_at(t, i);
 
 		if (same_key(&e->key, key)) {
 			*link = e->next;
@@ -126,7 +137,7 @@ static int table_delete(struct table *t, const struct pping_flow_key *key)
 static void table_evict(struct table *t)
 {
 	for (;;) {
-		struct entry *e = &t->entries[t->hand];
+		struct entry *e = entry_at(t, t->hand);
 
 		t->hand = t->hand + 1 == t->max ? 0 : t->hand + 1;
 		if (!e->used)
@@ -149,7 +160,7 @@ static uint32_t table_take(struct table *t)
 	if (t->free == NONE)
 		table_evict(t);
 	i = t->free;
-	t->free = t->entries[i].next;
+	t->free = entry_at(t, i)->next;
 	return i;
 }
 
@@ -158,10 +169,10 @@ static struct entry *table_add(struct table *t, const struct pping_flow_key *key
 {
 	uint32_t i = table_take(t);
 	uint32_t *chain = &t->chains[table_chain(t, key)];
-	struct entry *e = &t->entries[i];
+	struct entry *e = entry_at(t, i);
 
 	e->key = *key;
-	e->flow = *flow;
+	memcpy(&e->flow, flow, t->entry_size - offsetof(struct entry, flow));
 	e->used = 1;
 	e->referenced = 0;
 	e->next = *chain;
@@ -170,16 +181,18 @@ static struct entry *table_add(struct table *t, const struct pping_flow_key *key
 	return e;
 }
 
-static int table_init(struct table *t, uint32_t max)
+static int table_init(struct table *t, uint32_t max, bool counters)
 {
 	size_t chains = 1;
 
+	t->entry_size = offsetof(struct entry, flow) +
+			(counters ? sizeof(struct pping_flow) : PPING_FLOW_SIZE);
 	while (chains < max)
 		chains <<= 1;
 	t->max = max;
 	t->mask = chains - 1;
 	t->free = NONE;
-	t->entries = aligned_alloc(64, max * sizeof(*t->entries));
+	t->entries = aligned_alloc(64, max * t->entry_size);
 	t->chains = malloc(chains * sizeof(*t->chains));
 	if (!t->entries || !t->chains)
 		return -ENOMEM;
@@ -303,6 +316,18 @@ static __always_inline __u32 host__local_generation(struct host *h)
 	return 1;
 }
 
+/* The rules of a capture don't change. */
+static __always_inline __u32 host__rules_generation(struct host *h)
+{
+	return 0;
+}
+
+static __always_inline __u32 host__rules(struct host *h, __u32 generation,
+					 const struct pping_rule_key *key)
+{
+	return rules__find(h->engine->set.rules, &key->addr, key->port);
+}
+
 static __always_inline int host__way(struct host *h)
 {
 	return h->frame->way;
@@ -383,7 +408,7 @@ static int compare_expired(const void *a, const void *b)
 /* Removes the entry of an expired flow, and announces it if it was open: as pping_clean() does. */
 static void expire(struct engine_host *e, const struct expired *expired)
 {
-	const struct pping_flow *f = &e->flows.entries[expired->index].flow;
+	const struct pping_flow *f = &entry_at(&e->flows, expired->index)->flow;
 	struct pping_event event = { .timestamp = e->now };
 	uint32_t state = f->state;
 
@@ -408,7 +433,7 @@ static void clean(struct engine_host *e)
 	size_t n = 0;
 
 	for (uint32_t i = 0; i < e->flows.touched; i++) {
-		const struct entry *entry = &e->flows.entries[i];
+		const struct entry *entry = entry_at(&e->flows, i);
 
 		if (!entry->used || !flow_expired(&entry->flow, e->epoch))
 			continue;
@@ -477,11 +502,7 @@ int engine_host__packet(struct engine_host *e, const struct engine_frame *frame)
 					    (const uint8_t *)frame->data + frame->captured, &p);
 	if (verdict == PACKET_SLOW)
 		verdict = packet_parse_slow(&h, &p);
-	e->counters.n[verdict]++;
-	if (config.aggregate && p.ip_version)
-		aggregate_packet(&h, &p);
-	if (match_wants(verdict, &p))
-		match_packet(&h, &p);
+	e->counters.n[match_take_packet(&h, &p, verdict)]++;
 	return e->err;
 }
 
@@ -531,13 +552,15 @@ int engine_host__new(struct engine_host **engine, const struct engine_host_setti
 		engine_host__free(e);
 		return -ENOMEM;
 	}
-	if (table_init(&e->flows, settings->max_flows) || !e->spill || !e->expired || !e->door) {
+	if (table_init(&e->flows, settings->max_flows, settings->config.counters) || !e->spill ||
+	    !e->expired || !e->door) {
 		engine_host__free(e);
 		return -ENOMEM;
 	}
 	config = settings->config;
 	config.test_clock = 0;
 	config.prefix_private = 1;
+	config.rules = settings->rules != NULL;
 	set_keys();
 	the_engine = *engine = e;
 	return 0;
@@ -570,7 +593,7 @@ void engine_host__flows(const struct engine_host *e, uint64_t *present, uint64_t
 	*present = e->flows.present;
 	*replied = 0;
 	for (uint32_t i = 0; i < e->flows.touched; i++) {
-		const struct entry *entry = &e->flows.entries[i];
+		const struct entry *entry = entry_at(&e->flows, i);
 
 		*replied += entry->used && entry->flow.state & PPING_STATE_REPLIED;
 	}

@@ -168,12 +168,12 @@ static void check_table(const struct table *table)
 	uint32_t chained = 0, spare = 0;
 
 	for (uint32_t c = 0; c <= table->mask; c++)
-		for (uint32_t i = table->chains[c]; i != NONE; i = table->entries[i].next) {
-			check(table->entries[i].used && ++chained <= table->max);
-			check(table_chain(table, &table->entries[i].key) == c);
+		for (uint32_t i = table->chains[c]; i != NONE; i = entry_at(table, i)->next) {
+			check(entry_at(table, i)->used && ++chained <= table->max);
+			check(table_chain(table, &entry_at(table, i)->key) == c);
 		}
-	for (uint32_t i = table->free; i != NONE; i = table->entries[i].next)
-		check(!table->entries[i].used && ++spare <= table->max);
+	for (uint32_t i = table->free; i != NONE; i = entry_at(table, i)->next)
+		check(!entry_at(table, i)->used && ++spare <= table->max);
 	check(chained == table->present && chained + spare == table->touched);
 	check(table->touched <= table->max);
 }
