@@ -95,11 +95,11 @@ FROM line l JOIN direction_final d ON d.dir = l.dir WHERE l.kind = 1 AND d.conn_
 
 -- step: flows
 CREATE TABLE flow_event AS
-SELECT d.tid AS fid, d.cnum AS cid, l.t, l.opening, l.reason, l.triggered_by, l.sent_bytes, l.rec_bytes, l.duration, l.rtts
+SELECT d.tid AS fid, d.cnum AS cid, d.half, l.t, l.opening, l.reason, l.triggered_by, l.sent_bytes, l.rec_bytes, l.duration, l.rtts
 FROM line l JOIN direction_final d ON d.dir = l.dir WHERE l.kind = 2 AND d.conn_openings < 2;
 
 CREATE TABLE reused AS
-SELECT l.kind, l.t, d.tid, d.cnum, l.rtt, l.min_rtt, l.sent_bytes, l.rec_bytes, l.opening, l.reason, l.triggered_by, l.duration, l.rtts,
+SELECT l.kind, l.t, d.tid, d.cnum, d.half, l.rtt, l.min_rtt, l.sent_bytes, l.rec_bytes, l.opening, l.reason, l.triggered_by, l.duration, l.rtts,
     greatest(1, sum(CASE WHEN l.opening THEN 1 ELSE 0 END) OVER (PARTITION BY d.cnum ORDER BY l.t ROWS UNBOUNDED PRECEDING)) AS instance
 FROM line l JOIN direction_final d ON d.dir = l.dir WHERE d.conn_openings >= 2;
 
@@ -107,7 +107,7 @@ INSERT INTO sample SELECT tid + (instance - 1) * (SELECT count(*) FROM direction
     CAST(floor(369.3299304675746 * ln(rtt)) AS INTEGER) FROM reused WHERE kind = 1;
 
 INSERT INTO flow_event SELECT tid + (instance - 1) * (SELECT count(*) FROM direction_final),
-    cnum + (instance - 1) * (SELECT count(*) FROM connection_tuple), t, opening, reason, triggered_by, sent_bytes, rec_bytes, duration, rtts FROM reused WHERE kind = 2;
+    cnum + (instance - 1) * (SELECT count(*) FROM connection_tuple), half, t, opening, reason, triggered_by, sent_bytes, rec_bytes, duration, rtts FROM reused WHERE kind = 2;
 
 -- Percentiles of each flow by rank: the k-th least of n is the p-quantile for k = ceil(p n). Exact, and in sorted runs that spill.
 CREATE TABLE flow_rank AS

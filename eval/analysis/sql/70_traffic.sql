@@ -10,8 +10,7 @@ SELECT cid, max(CASE WHEN opening THEN t END) AS opened, max(CASE WHEN NOT openi
     max(CASE WHEN opening THEN NULL WHEN half = 'client' THEN rec_bytes WHEN half = 'internet' THEN sent_bytes END) AS up_bytes,
     max(CASE WHEN opening THEN NULL WHEN half = 'client' THEN sent_bytes WHEN half = 'internet' THEN rec_bytes END) AS down_bytes,
     max(CASE WHEN NOT opening THEN sent_bytes + rec_bytes END) AS bytes
-FROM (SELECT e.*, n.directions, d.half FROM flow_event e, (SELECT count(*) AS directions FROM direction_final) n, direction_final d
-    WHERE d.tid = (e.fid - 1) % n.directions + 1) GROUP BY cid;
+FROM flow_event, (SELECT count(*) AS directions FROM direction_final) GROUP BY cid;
 
 CREATE TABLE connection_flow AS
 SELECT cid, max(proto) AS proto, max(ipv) AS ipv, min(t_first) AS t_first, max(t_last) AS t_last, sum(n) AS samples,
