@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * pping: the round-trip times of live traffic, or of a capture, read out of the traffic itself.
- * Options, the source of events, the loop, the sink; nothing else.
+ * Options and rules, the source of events, the loop, the sink; nothing else.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,8 @@
 #include "src/monitor.h"
 #include "src/options.h"
 #include "src/replay.h"
+#include "src/sandbox.h"
+#include "src/rules.h"
 #include "src/sink.h"
 #include "src/summary.h"
 
@@ -24,6 +27,7 @@
 
 struct run {
 	struct options options;
+	struct rules *rules; /* of --include and --exclude; NULL: none */
 	struct loop *loop;
 	struct sink *sink;
 	/* the source is one of the two */
@@ -43,6 +47,7 @@ static void summarize(const struct run *run, struct summary *summary)
 		monitor__summary(run->monitor, summary);
 	else
 		replay__summary(run->replay, summary);
+	summary->sandbox = run->options.no_sandbox ? "none (--no-sandbox)" : sandbox__state();
 }
 
 static void print_summary(const struct run *run)
@@ -54,13 +59,49 @@ static void print_summary(const struct run *run)
 	summary__print(stderr, &summary);
 }
 
+static void note_rules(const struct run *run, const char *verb)
+{
+	uint64_t included, excluded;
+
+	if (!run->rules || run->options.quiet)
+		return;
+	rules__count(run->rules, &included, &excluded);
+	fprintf(stderr, "pping: %s %" PRIu64 " entries to include, %" PRIu64 " to exclude\n", verb,
+		included, excluded);
+}
+
+/* The files of --include-file and --exclude-file again, of a live run. A bad one leaves all as it was. */
+static int reload_rules(struct run *run)
+{
+	struct rules *rules;
+	int err;
+
+	if (!run->rules || !run->monitor)
+		return 0;
+	if (rules__load(&rules, &run->options.rules, true)) {
+		fprintf(stderr, "pping: the entries to include and to exclude stay as they were\n");
+		return 0;
+	}
+	err = monitor__set_rules(run->monitor, rules);
+	if (err > 0) {
+		rules__free(rules);
+		return 0;
+	}
+	rules__free(run->rules);
+	run->rules = rules;
+	note_rules(run, "read again:");
+	return err;
+}
+
 static int on_signal(void *ctx, int signo)
 {
 	struct run *run = ctx;
+	int err;
 
 	switch (signo) {
 	case SIGHUP:
-		return sink__reopen(run->sink);
+		err = reload_rules(run);
+		return err ? err : sink__reopen(run->sink);
 	case SIGUSR1:
 		print_summary(run);
 		return 0;
@@ -72,8 +113,8 @@ static int on_signal(void *ctx, int signo)
 static int start(struct run *run)
 {
 	if (run->options.read_path)
-		return replay__new(&run->replay, run->loop, &run->options, run->sink);
-	return monitor__new(&run->monitor, run->loop, &run->options, run->sink);
+		return replay__new(&run->replay, run->loop, &run->options, run->rules, run->sink);
+	return monitor__new(&run->monitor, run->loop, &run->options, run->rules, run->sink);
 }
 
 static void count(void *ctx, struct pping_counters *counters)
@@ -93,14 +134,53 @@ static const char *attached(void *ctx)
 	return monitor__attached(run->monitor);
 }
 
+/* Everything is open and attached: what comes from now on comes from strangers. */
+static int confine(const struct run *run)
+{
+	if (run->options.no_sandbox)
+		return 0;
+	return sandbox__enter((run->monitor ? monitor__capabilities(run->monitor) : 0) |
+			      sink__capabilities(run->sink));
+}
+
+static void count_rules(void *ctx, uint64_t *included, uint64_t *excluded)
+{
+	const struct run *run = ctx;
+
+	rules__count(run->rules, included, excluded);
+}
+
+static const char *interface(void *ctx, uint32_t number)
+{
+	struct run *run = ctx;
+
+	return monitor__interface(run->monitor, number);
+}
+
+static size_t interfaces(void *ctx, const struct interfaces_row **rows)
+{
+	struct run *run = ctx;
+
+	return monitor__interfaces(run->monitor, rows);
+}
+
 static int measure(struct run *run)
 {
-	struct run_source source = { run, count, run->options.read_path ? NULL : attached };
+	struct run_source source = { .ctx = run, .counters = count };
 	int err = start(run), finished;
 
 	if (err)
 		return err;
+	if (run->monitor) {
+		source.attached = attached;
+		source.interface = interface;
+		source.interfaces = interfaces;
+	}
+	if (run->rules)
+		source.rules = count_rules;
 	err = sink__begin(run->sink, &source);
+	if (!err)
+		err = confine(run);
 	if (!err)
 		err = loop__run(run->loop);
 	/* signals stay blocked: a second Ctrl-C must not cost what was measured, and the end is bounded */
@@ -158,6 +238,7 @@ static void fill_standard_fds(void)
 int main(int argc, char **argv)
 {
 	struct run run = {};
+	int err;
 
 	fill_standard_fds();
 
@@ -169,5 +250,11 @@ int main(int argc, char **argv)
 	case OPTIONS_RUN:
 		break;
 	}
-	return run_options(&run) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	err = rules__load(&run.rules, &run.options.rules, false);
+	if (err)
+		return err == -ENOMEM ? EXIT_FAILURE : EXIT_USAGE;
+	note_rules(&run, "there are");
+	err = run_options(&run);
+	rules__free(run.rules);
+	return err < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -54,6 +54,17 @@
 
 #define PPING_MAX_LOCAL_ADDRS 65536
 
+/* Entries of --include and --exclude. Both families' roots may join each port's. */
+#define PPING_MAX_RULES 262144
+#define PPING_MAX_RULE_ENTRIES (2 * PPING_MAX_RULES + 2)
+
+/* Interfaces at a time, and the numbers that they and some that are gone go by: 0 is the run's own. */
+#define PPING_MAX_INTERFACES 256
+#define PPING_INTERFACE_NUMBERS 320
+/* A number is found by the low bits of an ifindex: {ifindex's other bits : 16, number : 16}. */
+#define PPING_IFINDEX_BITS 16
+#define PPING_IFINDEX_MASK ((1U << PPING_IFINDEX_BITS) - 1)
+
 /*
  * RTT histograms: eight bins of equal width in each power of two from 512 ns
  * (2^9) to 68.7 s (2^36), and one below and one above these.
@@ -107,7 +118,9 @@ struct pping_config {
 	__u8 no_flow_events;
 	__u8 l3_device; /* frames begin with the IP header */
 	__u8 loopback; /* what leaves arrives here again */
+	__u8 several; /* interfaces may be: each packet is counted by its interface's number */
 	__u8 debug_cleanup; /* count what a cleaning pass did */
+	__u8 rules; /* --include or --exclude: ask before anything is kept of a packet */
 	__u8 test_clock; /* tests only: time is shared.test_now */
 };
 
@@ -118,8 +131,10 @@ struct pping_shared {
 	__u64 test_now; /* nanoseconds; used only with config.test_clock */
 	__u32 pressed; /* all CPUs together see more new flows than pressure_limit */
 	__u32 half; /* which half of the RTT aggregates is being written: 0 or 1 */
+	__u32 rules_generation; /* changes with the rules; they are in table rules_0 or rules_1, by its lowest bit */
+	__u32 reserved;
 };
-_Static_assert(sizeof(struct pping_shared) == 24, "shared between hosts");
+_Static_assert(sizeof(struct pping_shared) == 32, "shared between hosts");
 
 union pping_addr {
 	__u8 b[16];
@@ -139,6 +154,33 @@ struct pping_flow_key {
 	__u64 b;
 };
 _Static_assert(sizeof(struct pping_flow_key) == 16, "shared between hosts");
+
+/*
+ * --include and --exclude: what they say of an address is the value of the
+ * longest prefix that it is in. Rules with a port are looked up with that port;
+ * those without one under port 0, and hold for every port.
+ */
+struct pping_rule_key {
+	__u32 prefix_len; /* bits of what follows */
+	__u16 zero;
+	__be16 port;
+	union pping_addr addr;
+};
+_Static_assert(sizeof(struct pping_rule_key) == 24, "shared between hosts");
+#define PPING_RULE_PORT_BITS 32
+#define PPING_RULE_KEY_BITS (PPING_RULE_PORT_BITS + 128)
+
+enum pping_rule {
+	PPING_RULE_INCLUDED = 1 << 0, /* without --include all addresses are */
+	PPING_RULE_EXCLUDED = 1 << 1,
+	PPING_RULE_PORTS = 1 << 2, /* there are rules with a port: look these up too */
+};
+
+/* Is a packet left out? rules: what they say of both its ends, one on top of the other. */
+static inline int pping_rules_exclude(__u32 rules)
+{
+	return (rules & (PPING_RULE_INCLUDED | PPING_RULE_EXCLUDED)) != PPING_RULE_INCLUDED;
+}
 
 /* A direction of a flow: the packets that endpoint 0 (or 1) sends. */
 struct pping_direction {
@@ -197,6 +239,8 @@ enum pping_state {
 		1 << 6, /* and 1 << 7: identifiers of each direction in the spill table */
 	PPING_STATE_ESTABLISHED = 1 << 8, /* a packet beyond the handshake was seen */
 };
+/* With config.rules the generation of rules that let the flow in stands above these bits. */
+#define PPING_STATE_RULES_SHIFT 24
 
 enum pping_local {
 	PPING_LOCAL_KNOWN = 1 << 0, /* and 1 << 1: for each direction's destination */
@@ -328,7 +372,8 @@ struct pping_event {
 	__u8 reason;
 	__u8 triggered_by;
 	__u8 match; /* enum pping_match, of an RTT */
-	__u8 reserved[3];
+	__u8 reserved;
+	__u16 interface; /* number of where the packet was seen, with config.several; 0: none */
 	union {
 		__u64 rtt; /* ns */
 		__u64 lost; /* number of events */
@@ -356,17 +401,18 @@ static inline __u32 pping_event_size(int counters)
  * Counters, one row each: NAME, label. Every packet is counted under exactly one
  * verdict, so the verdicts add up to the packets seen.
  */
-#define PPING_VERDICTS(X)                            \
-	X(TRACKED, "tracked")                        \
-	X(NO_TIMESTAMP, "TCP without timestamps")    \
-	X(NOT_ECHO, "ICMP other than echo")          \
-	X(NOT_SELECTED, "TCP or ICMP not asked for") \
-	X(OTHER_PROTOCOL, "other IP protocols")      \
-	X(NOT_IP, "not IP")                          \
-	X(FRAGMENT, "fragments after the first")     \
-	X(TRUNCATED, "headers cut short")            \
-	X(MALFORMED, "malformed headers")            \
-	X(EXTENSION_HEADERS, "too many IPv6 extension headers")
+#define PPING_VERDICTS(X)                                       \
+	X(TRACKED, "tracked")                                   \
+	X(NO_TIMESTAMP, "TCP without timestamps")               \
+	X(NOT_ECHO, "ICMP other than echo")                     \
+	X(NOT_SELECTED, "TCP or ICMP not asked for")            \
+	X(OTHER_PROTOCOL, "other IP protocols")                 \
+	X(NOT_IP, "not IP")                                     \
+	X(FRAGMENT, "fragments after the first")                \
+	X(TRUNCATED, "headers cut short")                       \
+	X(MALFORMED, "malformed headers")                       \
+	X(EXTENSION_HEADERS, "too many IPv6 extension headers") \
+	X(EXCLUDED, "left out by --include or --exclude")
 
 #define PPING_COUNTS(X)                                                           \
 	X(RTTS, "RTTs matched")                                                   \
@@ -392,7 +438,8 @@ static inline __u32 pping_event_size(int counters)
 	X(LOST_E2BIG, "events lost: no such CPU (E2BIG)")                         \
 	X(LOST_EINVAL, "events lost: EINVAL")                                     \
 	X(LOST_EBUSY, "events lost: nested too deep (EBUSY)")                     \
-	X(LOST_OTHER, "events lost: another error")
+	X(LOST_OTHER, "events lost: another error")                               \
+	X(LOST_UNTAKEN, "events lost: timeouts that the output did not take")
 
 /* What all IP packets were, while aggregating: packets and bytes of each, then ECN codepoints. */
 #define PPING_TRAFFIC(X)       \
@@ -437,9 +484,9 @@ enum pping_counter {
 #define PPING_TRAFFIC_UDP 1
 #define PPING_TRAFFIC_ICMP 2
 #define PPING_TRAFFIC_OTHER 3
-#define PPING_VERDICT_COUNT (PPING_COUNT_EXTENSION_HEADERS + 1)
+#define PPING_VERDICT_COUNT (PPING_COUNT_EXCLUDED + 1)
 #define PPING_LOST_FIRST PPING_COUNT_LOST_ENOSPC
-#define PPING_LOST_LAST PPING_COUNT_LOST_OTHER
+#define PPING_LOST_LAST PPING_COUNT_LOST_UNTAKEN
 
 struct pping_counters {
 	__u64 n[PPING_COUNTERS];

@@ -75,6 +75,20 @@ struct {
 	__uint(max_entries, 1);
 } blank SEC(".maps");
 
+/*
+ * What --include and --exclude say of prefixes: two tables, of which one holds,
+ * see struct pping_shared. Their size is set before loading.
+ */
+struct rules_table {
+	__uint(type, BPF_MAP_TYPE_LPM_TRIE);
+	__uint(key_size, sizeof(struct pping_rule_key));
+	__uint(value_size, sizeof(__u32)); /* PPING_RULE_ bits */
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+};
+struct rules_table rules_0 SEC(".maps");
+struct rules_table rules_1 SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__type(key, union pping_addr);
@@ -137,12 +151,24 @@ struct {
 	__uint(value_size, sizeof(__u32));
 } events SEC(".maps");
 
+/* By the interface's number; one entry unless config.several. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__type(key, __u32);
 	__type(value, struct pping_counters);
 	__uint(max_entries, 1);
 } counters SEC(".maps");
+
+/*
+ * With config.several: PPING_IFINDEX_MASK + 1 entries, see there. An array, because
+ * every packet asks.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, __u32);
+	__uint(max_entries, 1);
+} numbers SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -161,6 +187,7 @@ struct host {
 	__u64 now; /* once read */
 	__u32 frame_length;
 	__u32 shard; /* where this CPU's packet counters begin, with config.aggregate */
+	__u32 number; /* the interface's, with config.several */
 	__u8 way; /* enum pping_match */
 	__u8 xdp;
 };
@@ -262,6 +289,20 @@ static __always_inline __u32 host__local_generation(struct host *h)
 	return *(volatile __u32 *)&shared.local_generation;
 }
 
+static __always_inline __u32 host__rules_generation(struct host *h)
+{
+	return *(volatile __u32 *)&shared.rules_generation;
+}
+
+static __always_inline __u32 host__rules(struct host *h, __u32 generation,
+					 const struct pping_rule_key *key)
+{
+	const __u32 *found = generation & 1 ? bpf_map_lookup_elem(&rules_1, key)
+					    : bpf_map_lookup_elem(&rules_0, key);
+
+	return found ? *found : 0;
+}
+
 static __always_inline int host__way(struct host *h)
 {
 	return h->way;
@@ -295,7 +336,11 @@ static __always_inline enum pping_counter lost_counter(long err)
 static __always_inline void host__emit(struct host *h, struct pping_event *event)
 {
 	__u64 size = pping_event_size(config.counters);
-	long err = bpf_perf_event_output(h->ctx, &events, BPF_F_CURRENT_CPU, event, size);
+	long err;
+
+	if (config.several)
+		event->interface = h->number;
+	err = bpf_perf_event_output(h->ctx, &events, BPF_F_CURRENT_CPU, event, size);
 
 	host__count(h, err ? lost_counter(err) : PPING_COUNT_EVENTS_EMITTED);
 }
@@ -466,20 +511,30 @@ __noinline int parse_slow_xdp(struct xdp_md *ctx, struct packet *p)
 	return packet_parse_slow(&h, p);
 }
 
+/* An interface's number; 0: it is not monitored. */
+static __always_inline __u32 find_number(__u32 ifindex)
+{
+	__u32 index = ifindex & PPING_IFINDEX_MASK;
+	volatile __u32 *found = bpf_map_lookup_elem(&numbers, &index);
+	__u32 word = found ? *found : 0;
+
+	return word >> PPING_IFINDEX_BITS == ifindex >> PPING_IFINDEX_BITS
+		       ? word & PPING_IFINDEX_MASK
+		       : 0;
+}
+
 static __always_inline int open_host(struct host *h)
 {
-	__u32 zero = 0;
-
 	if (config.aggregate)
 		h->shard = (bpf_get_smp_processor_id() & config.prefix_shard_mask) *
 			   config.max_prefixes;
-	h->counters = bpf_map_lookup_elem(&counters, &zero);
+	h->counters = bpf_map_lookup_elem(&counters, &h->number);
 	return h->counters != NULL;
 }
 
 static __always_inline void take_packet(struct host *h, struct packet *p, int verdict)
 {
-	__u32 index = verdict;
+	__u32 index = match_take_packet(h, p, verdict);
 
 	/* the verifier knows nothing of what a function of its own returns */
 	if (index >= PPING_VERDICT_COUNT)
@@ -487,10 +542,6 @@ static __always_inline void take_packet(struct host *h, struct packet *p, int ve
 	engine_opaque(index);
 	if (index < PPING_VERDICT_COUNT)
 		host__count(h, index);
-	if (config.aggregate && p->ip_version)
-		aggregate_packet(h, p);
-	if (match_wants(verdict, p))
-		match_packet(h, p);
 }
 
 /* A virtual machine's super-packets come without their number, include/linux/virtio_net.h. */
@@ -503,12 +554,25 @@ static __always_inline __u32 count_segments(const struct __sk_buff *ctx, const s
 	return segments ? segments : 1;
 }
 
+/*
+ * A packet that arrived on another monitored interface was counted there: flows and
+ * prefixes have it once, verdicts each interface for itself.
+ */
+static __always_inline int was_counted(const struct __sk_buff *ctx, __u8 way)
+{
+	if (!config.several || way != PPING_MATCH_EGRESS || !(config.counters || config.aggregate))
+		return 0;
+	return ctx->ingress_ifindex && find_number(ctx->ingress_ifindex);
+}
+
 static __always_inline int handle_tc(struct __sk_buff *ctx, __u8 way)
 {
 	struct host h = { .ctx = ctx, .way = way };
 	struct packet p = {};
 	int verdict;
 
+	if (config.several)
+		h.number = find_number(ctx->ifindex);
 	if (!open_host(&h))
 		return -1;
 	verdict = packet_parse_fast((const void *)(long)ctx->data,
@@ -516,6 +580,8 @@ static __always_inline int handle_tc(struct __sk_buff *ctx, __u8 way)
 	if (verdict == PACKET_SLOW)
 		verdict = parse_slow_tc(ctx, &p);
 	p.segments = config.counters || config.aggregate ? count_segments(ctx, &p) : 1;
+	if (was_counted(ctx, way))
+		p.segments = p.length = p.headers = 0;
 	take_packet(&h, &p, verdict);
 	return -1; /* TCX_NEXT, TC_ACT_UNSPEC */
 }
@@ -539,6 +605,8 @@ int pping_xdp(struct xdp_md *ctx)
 	struct packet p = {};
 	int verdict;
 
+	if (config.several)
+		h.number = find_number(ctx->ingress_ifindex);
 	if (!open_host(&h))
 		return XDP_PASS;
 	verdict = packet_parse_fast((const void *)(long)ctx->data,
@@ -612,6 +680,35 @@ static __always_inline int is_still(const struct pping_flow_key *key, const stru
 	return now && now->tag == f->tag && flow_expired(now, *(volatile __u32 *)&shared.epoch);
 }
 
+/*
+ * The rules have changed since this flow was let in. If they still let it in, its
+ * state is made to say so; userspace has seen to it that no packet is judged by
+ * the old ones any more, so the state can't be that of another flow that these
+ * let in meanwhile.
+ */
+static __always_inline int rules_drop_flow(const struct pping_flow *f,
+					   const struct pping_flow_key *key)
+{
+	__u32 generation = host__rules_generation(NULL), state = f->state;
+	struct pping_tuple t = {
+		.saddr = f->dir[0].addr,
+		.daddr = f->dir[1].addr,
+		.sport = f->port[0],
+		.dport = f->port[1],
+		.protocol = f->protocol,
+	};
+	struct pping_flow *now;
+
+	if (rules_let_in(state, generation))
+		return 0;
+	if (rules_exclude(NULL, &t, generation))
+		return 1;
+	now = bpf_map_lookup_elem(&flows, key);
+	if (now)
+		__sync_val_compare_and_swap(&now->state, state, rules_renew(state, generation));
+	return 0;
+}
+
 SEC("iter/bpf_map_elem")
 int pping_clean(struct bpf_iter__bpf_map_elem *ctx)
 {
@@ -631,7 +728,10 @@ int pping_clean(struct bpf_iter__bpf_map_elem *ctx)
 	}
 	key = *k; /* deleting reads the key while the entry goes */
 	state = f->state;
-	if (flow_expired(f, *(volatile __u32 *)&shared.epoch) && is_still(&key, f)) {
+	if (config.rules && rules_drop_flow(f, &key)) {
+		/* nothing is said of it any more: closed */
+		remove_flow(c, &key, PPING_STATE_CLOSED);
+	} else if (flow_expired(f, *(volatile __u32 *)&shared.epoch) && is_still(&key, f)) {
 		if (!config.no_flow_events &&
 		    (state & (PPING_STATE_REPLIED | PPING_STATE_CLOSED)) == PPING_STATE_REPLIED &&
 		    announce_timeout(seq, f))

@@ -300,6 +300,8 @@ static __noinline struct pping_flow *flow_open(struct host *h, const struct pack
 		init->state |= PPING_STATE_SYN;
 		init->isn = p->seq;
 	}
+	if (config.rules)
+		init->state |= p->rules << PPING_STATE_RULES_SHIFT;
 	init->epoch = host__epoch(h);
 	init->port[0] = dir ? p->dport : p->sport;
 	init->port[1] = dir ? p->sport : p->dport;
@@ -309,6 +311,8 @@ static __noinline struct pping_flow *flow_open(struct host *h, const struct pack
 	init->ip_version = p->ip_version;
 	init->tag = flow_tag(key);
 	f = host__flow_create(h, key, init);
+	if (config.rules) /* these may change, and leave it out */
+		__builtin_memset(init, 0, sizeof(*init));
 	if (!f)
 		host__count(h, PPING_COUNT_FLOWS_FAILED);
 	return f;

@@ -23,6 +23,7 @@
 
 #include "engine/aggregate.h"
 #include "engine/flow.h"
+#include "engine/rules.h"
 
 /* --- a slot: its word and its note ---------------------------------------------- */
 
@@ -691,20 +692,14 @@ static __always_inline int match_is_usual(const struct pping_flow *f, const stru
 	       (state & PPING_STATE_REPLIED || dir == (state & PPING_STATE_OPENER));
 }
 
-/*
- * A packet that packet_parse_*() called tracked, or one without timestamps that
- * begins or ends a flow. The common one finds its flow, compares, and is done.
- */
-static __always_inline void match_packet(struct host *h, const struct packet *p)
+/* f is the flow of p as it was found, or NULL; dir the direction that sent p. */
+static __always_inline void match_flow(struct host *h, struct pping_flow *f, const struct packet *p,
+				       const struct pping_flow_key *key, __u32 dir)
 {
-	struct pping_flow_key key;
-	struct pping_flow *f;
-	__u32 dir = flow_key(p, &key);
 	__u32 epoch, gap;
 
-	f = host__flow_find(h, &key);
 	if (unlikely(!f || !match_is_usual(f, p, dir))) {
-		f = match_lifecycle(h, f, p, &key, dir);
+		f = match_lifecycle(h, f, p, key, dir);
 		if (!f)
 			return;
 	}
@@ -717,12 +712,24 @@ static __always_inline void match_packet(struct host *h, const struct packet *p)
 	if (config.counters)
 		match_count(h, f, p, dir);
 	if (p->flags & PACKET_ID && f->shown[dir & 1] != (PPING_VALID | p->id))
-		match_stamp(h, f, p, &key, dir);
+		match_stamp(h, f, p, key, dir);
 	if (p->flags & PACKET_ECHO && f->answered[!dir] != (PPING_VALID | p->echo) &&
 	    f->shown[!dir])
-		match_answer(h, f, p, &key, !dir);
+		match_answer(h, f, p, key, !dir);
 	if (unlikely(p->flags & (PACKET_FIN | PACKET_RST)))
 		flow_finish(h, f, p, dir);
+}
+
+/*
+ * A packet that packet_parse_*() called tracked, or one without timestamps that
+ * begins or ends a flow. The common one finds its flow, compares, and is done.
+ */
+static __always_inline void match_packet(struct host *h, const struct packet *p)
+{
+	struct pping_flow_key key;
+	__u32 dir = flow_key(p, &key);
+
+	match_flow(h, host__flow_find(h, &key), p, &key, dir);
 }
 
 /* Has the packet a say in its flow, given packet_parse_*()'s verdict on it? */
@@ -730,6 +737,48 @@ static __always_inline int match_wants(int verdict, const struct packet *p)
 {
 	return verdict == PPING_COUNT_TRACKED ||
 	       (verdict == PPING_COUNT_NO_TIMESTAMP && p->flags & MATCH_FLAGS_SELDOM);
+}
+
+/*
+ * The same with config.rules, and the aggregation with it; the result is what the
+ * packet counts as. A packet of a flow that was let in asks no rules.
+ */
+static __always_inline int match_by_rules(struct host *h, struct packet *p, int verdict)
+{
+	int wanted = match_wants(verdict, p), counted = config.aggregate && p->ip_version;
+	struct pping_flow *f = NULL;
+	struct pping_flow_key key;
+	__u32 dir = 0;
+
+	if (!wanted && !counted)
+		return verdict;
+	p->rules = host__rules_generation(h);
+	if (wanted) {
+		dir = flow_key(p, &key);
+		f = host__flow_find(h, &key);
+	}
+	if ((!f || !rules_let_in(f->state, p->rules)) && rules_exclude_packet(h, p)) {
+		if (f)
+			flow_remove(h, &key);
+		return PPING_COUNT_EXCLUDED;
+	}
+	if (counted)
+		aggregate_packet(h, p);
+	if (wanted)
+		match_flow(h, f, p, &key, dir);
+	return verdict;
+}
+
+/* What a host does with a packet, given packet_parse_*()'s verdict on it; the result is what it counts as. */
+static __always_inline int match_take_packet(struct host *h, struct packet *p, int verdict)
+{
+	if (config.rules)
+		return match_by_rules(h, p, verdict);
+	if (config.aggregate && p->ip_version)
+		aggregate_packet(h, p);
+	if (match_wants(verdict, p))
+		match_packet(h, p);
+	return verdict;
 }
 
 #endif /* ENGINE_MATCH_H */

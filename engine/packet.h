@@ -74,6 +74,7 @@ struct packet {
 	__u32 headers; /* of which IP and transport headers */
 	__u32 segments; /* packets in this super-packet, at least 1; set by the host */
 	__u32 prefix[2]; /* places of source and destination, with config.aggregate */
+	__u32 rules; /* the generation of rules it is judged by, with config.rules */
 };
 
 /*
@@ -446,9 +447,15 @@ static __always_inline int packet_slow_tcp_headers(struct host *h, __u32 off, __
 	len = (tcp.offset >> 4) * 4 - sizeof(tcp);
 	engine_opaque(
 		len); /* or clang makes it == 0, from which verifiers before 6.8 learn no bound */
+	/*
+	 * The upper bound first: to the verifier len may be negative, and what is left
+	 * of that and of 4 to 40 is no single range, which is all that 7.3 remembers.
+	 */
+	if (len > PACKET_MAX_OPTIONS)
+		return PPING_COUNT_TRUNCATED;
 	if (len < 4)
 		return PPING_COUNT_NO_TIMESTAMP;
-	if (len > PACKET_MAX_OPTIONS || host__read(h, off + sizeof(tcp), &options, len))
+	if (host__read(h, off + sizeof(tcp), &options, len))
 		return PPING_COUNT_TRUNCATED;
 	found = host__timestamps(&options, len, &tsval, &tsecr);
 	if (found < 0)

@@ -72,6 +72,11 @@ static __always_inline __u32 host__local_generation(struct host *h);
 /* Which way the present packet goes: an enum pping_match. */
 static __always_inline int host__way(struct host *h);
 
+/* With config.rules: which generation of rules holds, and what it says of a key: PPING_RULE_ bits. */
+static __always_inline __u32 host__rules_generation(struct host *h);
+static __always_inline __u32 host__rules(struct host *h, __u32 generation,
+					 const struct pping_rule_key *key);
+
 /* Hand an event to the user, or count it as lost. */
 static __always_inline void host__emit(struct host *h, struct pping_event *event);
 static __always_inline void host__count(struct host *h, enum pping_counter counter);

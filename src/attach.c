@@ -11,6 +11,7 @@
 #include "attach.h"
 #include "attach_tc.h"
 #include "attach_xdp.h"
+#include "privileges.h"
 
 /* For tests, on kernels that have TCX: attach as before 6.6. */
 #define NO_TCX_ENV "PPING_NO_TCX"
@@ -23,6 +24,7 @@ struct attach {
 	int lock_fd; /* -1: too many runs */
 	bool alone; /* no other run on this interface when ours began */
 	bool owns_qdisc;
+	const char *missing; /* in the kernel, if attaching failed for that */
 	struct attach_tc egress, ingress;
 	struct attach_xdp *xdp;
 	char how[64];
@@ -79,21 +81,37 @@ static int attach_tc(struct attach *a, struct attach_tc *tc, bool egress, int pr
 		return err;
 	err = attach_tc__qdisc(a->ifindex, &ours);
 	a->owns_qdisc |= ours;
-	return err ? err : attach_tc__filter(tc, a->ifindex, egress, prog_fd, a->owns_qdisc);
+	if (err == -ENOENT)
+		a->missing = "TCX (Linux 6.6) and the clsact qdisc (CONFIG_NET_SCH_INGRESS)";
+	if (err)
+		return err;
+	err = attach_tc__filter(tc, a->ifindex, egress, prog_fd, a->owns_qdisc);
+	if (err == -ENOENT)
+		a->missing = "TCX (Linux 6.6) and tc's BPF filters (CONFIG_NET_CLS_BPF)";
+	return err;
 }
 
 static int attach_hooks(struct attach *a, const struct attach_settings *set)
 {
+	struct kernel_programs programs;
 	const char *tc_how;
 	char what[128];
 	int err;
 
-	err = attach_tc(a, &a->egress, true, kernel__egress_fd(set->kernel));
+	err = kernel__programs(set->kernel, set->link, &programs);
+	if (err) {
+		kernel__explain(err, "can't load the BPF programs");
+		return err;
+	}
+	err = attach_tc(a, &a->egress, true, programs.egress_fd);
 	if (!err && set->ingress_hook == HOOK_TC)
-		err = attach_tc(a, &a->ingress, false, kernel__ingress_fd(set->kernel));
+		err = attach_tc(a, &a->ingress, false, programs.ingress_fd);
 	if (err) {
 		snprintf(what, sizeof(what), "%s: can't attach to the tc hook", set->name);
-		kernel__explain(err, what);
+		if (a->missing)
+			kernel__lacks(what, a->missing, "");
+		else
+			kernel__explain(err, what);
 		return err;
 	}
 	tc_how = a->egress.link_fd >= 0 ? "tcx" : "clsact";
@@ -143,7 +161,24 @@ void attach__free(struct attach *a)
 	free(a);
 }
 
+uint64_t attach__capabilities(const struct attach *a)
+{
+	if (a->xdp && attach_xdp__is_dispatched(a->xdp))
+		return PRIVILEGES_ALL;
+	/* filters of the clsact qdisc are added and removed over netlink */
+	return a->egress.link_fd < 0 ? PRIVILEGES_BIT(CAP_NET_ADMIN) : 0;
+}
+
 const char *attach__how(const struct attach *a)
 {
 	return a->how;
+}
+
+const char *attach__shortcoming(const struct attach *a)
+{
+	if (a->egress.link_fd >= 0)
+		return NULL;
+	return "is attached to without TCX, which came with Linux 6.6: filters outlive a kill -9, "
+	       "until "
+	       "the next start here";
 }

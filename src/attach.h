@@ -12,6 +12,8 @@
 #ifndef SRC_ATTACH_H
 #define SRC_ATTACH_H
 
+#include <stdint.h>
+
 #include "kernel.h"
 #include "options.h"
 
@@ -21,6 +23,7 @@ struct attach_settings {
 	struct kernel *kernel; /* loaded */
 	const char *name; /* of the interface, for messages */
 	int ifindex;
+	enum kernel_link link;
 	enum option_hook ingress_hook;
 	enum option_xdp_mode xdp_mode;
 };
@@ -29,7 +32,14 @@ struct attach_settings {
 int attach__new(struct attach **attach, const struct attach_settings *settings);
 /* Detaches; an interface that is gone meanwhile is fine. NULL is fine. */
 void attach__free(struct attach *attach);
+/*
+ * The capabilities (privileges.h) to detach, and to attach in this way again. Links
+ * need none, the programs are loaded already.
+ */
+uint64_t attach__capabilities(const struct attach *attach);
 /* How, in words: "tcx", "clsact", "xdp native", "xdp native (libxdp)" ... */
 const char *attach__how(const struct attach *attach);
+/* What is worse than on a newer kernel, a sentence; NULL: nothing. */
+const char *attach__shortcoming(const struct attach *attach);
 
 #endif /* SRC_ATTACH_H */

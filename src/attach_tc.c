@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -51,6 +52,7 @@ int attach_tc__link(struct attach_tc *tc, int ifindex, bool egress, int prog_fd)
 
 struct filter {
 	uint32_t handle, priority, prog_id;
+	char name[64]; /* as who added it says */
 };
 
 struct filter_list {
@@ -65,9 +67,13 @@ static void add_bpf_filter(struct filter_list *list, const struct tcmsg *tc,
 	const struct rtattr *attr;
 	struct filter f = { .handle = tc->tcm_handle, .priority = TC_H_MAJ(tc->tcm_info) >> 16 };
 
-	while ((attr = netlink__attribute(&options)))
+	while ((attr = netlink__attribute(&options))) {
 		if (netlink__type(attr) == TCA_BPF_ID)
 			netlink__value(attr, &f.prog_id, sizeof(f.prog_id));
+		else if (netlink__type(attr) == TCA_BPF_NAME)
+			snprintf(f.name, sizeof(f.name), "%.*s", (int)RTA_PAYLOAD(attr),
+				 (const char *)RTA_DATA(attr));
+	}
 	if (!f.handle)
 		return; /* the head of a priority, no filter of its own */
 	if (list->count < MAX_FILTERS)
@@ -120,19 +126,17 @@ static int list_filters(int ifindex, bool egress, struct filter_list *list)
 	return netlink__request(&request.header, on_filter, list);
 }
 
-static bool is_ours(uint32_t prog_id, bool egress)
+/*
+ * Names that libbpf gives the filters it adds, program and id: the program itself
+ * may be asked by CAP_SYS_ADMIN only.
+ */
+static bool is_ours(const struct filter *f, bool egress)
 {
-	struct bpf_prog_info info = {};
-	__u32 len = sizeof(info);
-	int fd = bpf_prog_get_fd_by_id(prog_id);
-	bool ours;
+	char name[sizeof(f->name)];
 
-	if (fd < 0)
-		return false;
-	ours = !bpf_obj_get_info_by_fd(fd, &info, &len) &&
-	       !strcmp(info.name, egress ? "pping_egress" : "pping_ingress");
-	close(fd);
-	return ours;
+	snprintf(name, sizeof(name), "%s:[%u]", egress ? "pping_egress" : "pping_ingress",
+		 f->prog_id);
+	return !strcmp(f->name, name);
 }
 
 static int detach_filter(int ifindex, bool egress, const struct filter *f)
@@ -156,7 +160,7 @@ int attach_tc__remove_leftovers(int ifindex, bool *our_qdisc)
 		if (list_filters(ifindex, egress, list))
 			continue;
 		for (int i = 0; i < list->count && !err; i++) {
-			if (!is_ours(list->filter[i].prog_id, egress))
+			if (!is_ours(&list->filter[i], egress))
 				continue;
 			*our_qdisc |= list->filter[i].handle == FILTER_HANDLE_OUR_QDISC;
 			err = detach_filter(ifindex, egress, &list->filter[i]);
@@ -177,7 +181,7 @@ static bool qdisc_is_ours(int ifindex)
 			continue;
 		for (int i = 0; i < list->count; i++)
 			ours |= list->filter[i].handle == FILTER_HANDLE_OUR_QDISC &&
-				is_ours(list->filter[i].prog_id, egress);
+				is_ours(&list->filter[i], egress);
 	}
 	free(list);
 	return ours;

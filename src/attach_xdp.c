@@ -11,6 +11,9 @@
 #include <xdp/libxdp.h>
 
 #include "attach_xdp.h"
+#include "features.h"
+#include "netdev.h"
+#include "privileges.h"
 
 #define PROGRAM "pping_xdp"
 #define DISPATCHER "xdp_dispatcher"
@@ -18,7 +21,8 @@
 struct attach_xdp {
 	int ifindex;
 	int link_fd; /* -1: through libxdp */
-	struct bpf_object *object; /* what link_fd's program was loaded from; libxdp owns its own */
+	/* of libxdp */
+	struct bpf_object *object;
 	struct xdp_program *program;
 	enum xdp_attach_mode mode;
 	char how[48];
@@ -78,9 +82,14 @@ static void find_occupant(int ifindex, struct occupant *who)
 
 static int refuse(const char *name, const struct occupant *who)
 {
+	/* whether it is a dispatcher, beside whose program there is room, tells its name alone */
+	bool may_ask = privileges__effective() & PRIVILEGES_BIT(CAP_SYS_ADMIN);
+
 	fprintf(stderr,
-		"pping: %s: the XDP hook is taken by program %s (id %u), which stays; use -I tc\n",
-		name, who->name[0] ? who->name : "without a name", who->id);
+		"pping: %s: the XDP hook is taken by program %s (id %u), which stays; use -I "
+		"tc%s\n",
+		name, who->name[0] ? who->name : "without a name", who->id,
+		may_ask ? "" : ", or run it as root: only CAP_SYS_ADMIN may look at that program");
 	return -EBUSY;
 }
 
@@ -150,37 +159,34 @@ static void explain(int err, const char *name, enum option_xdp_mode mode)
 	kernel__explain(err, what);
 }
 
-/* With multi-buffer support, so that jumbo MTUs attach, or without where the driver refuses it. */
 static int attach_link(struct attach_xdp *x, struct kernel *kernel, enum option_xdp_mode mode,
 		       bool frags)
 {
 	DECLARE_LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = link_flags(mode));
-	struct bpf_object *object;
-	int err;
+	int prog_fd, err = kernel__load_xdp(kernel, frags, &prog_fd);
 
-	err = kernel__open_xdp(kernel, frags, &object);
 	if (err)
 		return err;
-	err = bpf_object__load(object);
-	if (!err) {
-		struct bpf_program *prog = bpf_object__find_program_by_name(object, PROGRAM);
-
-		x->link_fd = bpf_link_create(bpf_program__fd(prog), x->ifindex, BPF_XDP, &opts);
-		err = x->link_fd < 0 ? x->link_fd : 0;
-	}
-	if (err)
-		bpf_object__close(object);
-	else
-		x->object = object;
-	return err;
+	x->link_fd = bpf_link_create(prog_fd, x->ifindex, BPF_XDP, &opts);
+	return x->link_fd < 0 ? x->link_fd : 0;
 }
 
+static bool is_gone(const char *name, int ifindex)
+{
+	struct netdev_info info;
+
+	return netdev__find(name, &info) || info.ifindex != ifindex;
+}
+
+/* With multi-buffer support, so that jumbo MTUs attach, or without where the driver refuses it. */
 static int attach_own(struct attach_xdp *x, struct kernel *kernel, const char *name,
 		      enum option_xdp_mode mode)
 {
 	int err = attach_link(x, kernel, mode, true);
 
-	if (err && err != -EBUSY && err != -EPERM)
+	if (err && is_gone(name, x->ifindex))
+		err = -ENODEV;
+	if (err && err != -EBUSY && err != -EPERM && err != -ENODEV)
 		err = attach_link(x, kernel, mode, false);
 	if (err)
 		explain(err, name, mode);
@@ -224,14 +230,14 @@ int attach_xdp__new(struct attach_xdp **xdp, struct kernel *kernel, const char *
 		    enum option_xdp_mode mode, bool leftovers)
 {
 	struct attach_xdp *x = calloc(1, sizeof(*x));
+	const char *missing = features__missing_for_xdp();
 	struct occupant who;
 	int err;
 
 	if (!x)
 		return -ENOMEM;
-	if (kernel__is_older(5, 18)) {
-		/* it has no bpf_xdp_load_bytes */
-		fprintf(stderr, "pping: %s: -I xdp needs kernel 5.18 or newer; use -I tc\n", name);
+	if (missing) {
+		kernel__lacks(name, missing, "; use -I tc");
 		free(x);
 		return -EOPNOTSUPP;
 	}
@@ -272,6 +278,11 @@ void attach_xdp__free(struct attach_xdp *x)
 	}
 	bpf_object__close(x->object);
 	free(x);
+}
+
+bool attach_xdp__is_dispatched(const struct attach_xdp *x)
+{
+	return x->program;
 }
 
 const char *attach_xdp__how(const struct attach_xdp *x)

@@ -18,6 +18,8 @@ struct attach_xdp;
 int attach_xdp__new(struct attach_xdp **xdp, struct kernel *kernel, const char *name, int ifindex,
 		    enum option_xdp_mode mode, bool leftovers);
 void attach_xdp__free(struct attach_xdp *xdp); /* NULL is fine */
+/* In libxdp's dispatcher? To leave it takes all that attaching took. */
+bool attach_xdp__is_dispatched(const struct attach_xdp *xdp);
 const char *attach_xdp__how(const struct attach_xdp *xdp);
 
 #endif /* SRC_ATTACH_XDP_H */

@@ -1,9 +1,55 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <stdio.h>
+
+#include "capture.h"
+
+#ifndef HAVE_PCAP
+
+int capture__open(struct capture **capture, const struct capture_settings *settings)
+{
+	(void)capture;
+	(void)settings;
+	fprintf(stderr, "pping: --read: this pping was built without libpcap; build it with "
+			"libpcap-dev installed\n");
+	return -EOPNOTSUPP;
+}
+
+bool capture__available(void)
+{
+	return false;
+}
+
+void capture__free(struct capture *c)
+{
+	(void)c;
+}
+
+/* There is no capture that the rest could be asked about. */
+int capture__next(struct capture *c, struct engine_frame *f)
+{
+	(void)c;
+	(void)f;
+	return -EOPNOTSUPP;
+}
+
+void capture__progress(const struct capture *c, struct capture_progress *progress)
+{
+	(void)c;
+	*progress = (struct capture_progress){};
+}
+
+const char *capture__name(const struct capture *c)
+{
+	(void)c;
+	return "";
+}
+
+#else
+
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +57,6 @@
 #include <unistd.h>
 
 #include <pcap/pcap.h>
-
-#include "capture.h"
 
 #define READ_SIZE (1 << 20) /* bytes asked for at once */
 
@@ -490,3 +534,10 @@ const char *capture__name(const struct capture *c)
 {
 	return c->name;
 }
+
+bool capture__available(void)
+{
+	return true;
+}
+
+#endif /* HAVE_PCAP */

@@ -32,6 +32,7 @@ struct capture_progress {
 /* 0 or a negative errno (printed, in one line that names the file). */
 int capture__open(struct capture **capture, const struct capture_settings *settings);
 void capture__free(struct capture *capture); /* NULL is fine */
+bool capture__available(void); /* or this build can't read any */
 
 /*
  * The next frame that the filter lets pass, readable until the next call, its

@@ -3,7 +3,8 @@
  * --on-rotate: a shell command for each finished file, one after the other,
  * beside the measuring. The file's name is $1 and $PPING_FILE. What it prints
  * goes to standard error; it has no standard input, a process group of its own
- * (Ctrl-C is not for it), and no signal blocked.
+ * (Ctrl-C is not for it), and no signal blocked. A process made by
+ * commands__new() runs them, with the rights that pping has at that time.
  */
 #ifndef SRC_COMMANDS_H
 #define SRC_COMMANDS_H
@@ -12,7 +13,7 @@
 
 struct commands;
 
-/* 0 or -ENOMEM. */
+/* 0 or a negative errno (printed). */
 int commands__new(struct commands **commands, struct loop *loop, const char *command);
 /* For that file, now or when those before have ended. A failure is printed and no reason to end. */
 void commands__add(struct commands *commands, const char *path);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Streams of bytes, compressed as they come. Appends to a text what is to be
- * written; knows no files.
+ * written; knows no files. A new stream begins every few MiB, between two
+ * writes, so that damage is not the end of a file: write whole records.
  *
  * After compressor__flush() all that went in can be read from what came out,
  * and the few bytes of compressor__tail() would make that a whole stream: what

@@ -7,6 +7,7 @@
 
 #include "engine_host.h"
 #include "prefix_table.h"
+#include "rules.h"
 
 /* What the engine calls its constant configuration. */
 static struct pping_config config;
@@ -315,6 +316,18 @@ static __always_inline __u32 host__local_generation(struct host *h)
 	return 1;
 }
 
+/* The rules of a capture don't change. */
+static __always_inline __u32 host__rules_generation(struct host *h)
+{
+	return 0;
+}
+
+static __always_inline __u32 host__rules(struct host *h, __u32 generation,
+					 const struct pping_rule_key *key)
+{
+	return rules__find(h->engine->set.rules, &key->addr, key->port);
+}
+
 static __always_inline int host__way(struct host *h)
 {
 	return h->frame->way;
@@ -489,11 +502,7 @@ int engine_host__packet(struct engine_host *e, const struct engine_frame *frame)
 					    (const uint8_t *)frame->data + frame->captured, &p);
 	if (verdict == PACKET_SLOW)
 		verdict = packet_parse_slow(&h, &p);
-	e->counters.n[verdict]++;
-	if (config.aggregate && p.ip_version)
-		aggregate_packet(&h, &p);
-	if (match_wants(verdict, &p))
-		match_packet(&h, &p);
+	e->counters.n[match_take_packet(&h, &p, verdict)]++;
 	return e->err;
 }
 
@@ -551,6 +560,7 @@ int engine_host__new(struct engine_host **engine, const struct engine_host_setti
 	config = settings->config;
 	config.test_clock = 0;
 	config.prefix_private = 1;
+	config.rules = settings->rules != NULL;
 	set_keys();
 	the_engine = *engine = e;
 	return 0;

@@ -19,6 +19,7 @@
 #include "aggregate.h"
 #include "options.h"
 #include "pping.h"
+#include "rules.h"
 
 struct engine_host;
 
@@ -28,6 +29,7 @@ struct engine_host_settings {
 	const struct option_prefix
 		*local; /* stand in for the addresses of the host; outlive the engine */
 	size_t locals;
+	const struct rules *rules; /* outlive the engine; NULL: none, and config.rules follows */
 	void *ctx;
 	/* timestamps are of the frames' clock; 0 or a negative errno */
 	int (*event)(void *ctx, const struct pping_event *event);

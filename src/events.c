@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <linux/perf_event.h>
@@ -11,7 +12,9 @@
 #include <bpf/libbpf.h>
 
 #include "events.h"
+#include "features.h"
 #include "kernel.h"
+#include "privileges.h"
 
 /* Wake the reader for this much, or for half a ring if that is less. */
 #define WATERMARK_BYTES (64 * 1024)
@@ -59,6 +62,11 @@ int events__add(struct events *e, const struct pping_event *event)
 	return append(e, event, sizeof(*event));
 }
 
+size_t events__waiting(const struct events *e)
+{
+	return e->len;
+}
+
 /* perf_event_open(2), PERF_SAMPLE_RAW. */
 struct raw_sample {
 	struct perf_event_header header;
@@ -95,6 +103,29 @@ static size_t ring_pages(uint64_t total_bytes, int cpus)
 	return pages;
 }
 
+static void explain(int err, size_t pages)
+{
+	static const char what[] = "can't open the event buffer";
+	/* a level of Debian's own kernels, which upstream does not have */
+	const char *restricted = err == -EACCES ? features__perf_restricted() : NULL;
+	struct rlimit limit;
+
+	if ((err == -EPERM || err == -EACCES) && privileges__explain(what))
+		return;
+	/* perf_mmap() in kernel/events/core.c */
+	if (restricted)
+		fprintf(stderr, "pping: %s: %s\n", what, restricted);
+	else if (err == -EPERM && !getrlimit(RLIMIT_MEMLOCK, &limit))
+		fprintf(stderr,
+			"pping: %s: a CPU's %zu KiB are more than may be locked (RLIMIT_MEMLOCK is "
+			"%llu KiB for all of them); raise that (ulimit -l) or give a smaller "
+			"--event-buffer\n",
+			what, pages * sysconf(_SC_PAGESIZE) / 1024,
+			(unsigned long long)limit.rlim_cur / 1024);
+	else
+		kernel__explain(err, what);
+}
+
 int events__open(struct events **events, int map_fd, uint64_t total_bytes)
 {
 	size_t pages = ring_pages(total_bytes, sysconf(_SC_NPROCESSORS_ONLN));
@@ -115,7 +146,7 @@ int events__open(struct events **events, int map_fd, uint64_t total_bytes)
 	if (!e->rings) {
 		int err = -errno;
 
-		kernel__explain(err, "can't open the event buffer");
+		explain(err, pages);
 		free(e);
 		return err;
 	}

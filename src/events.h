@@ -8,6 +8,7 @@
 #ifndef SRC_EVENTS_H
 #define SRC_EVENTS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "pping.h"
@@ -29,6 +30,8 @@ int events__fd(const struct events *events);
 
 /* Another event, of userspace's own or an iterator's. 0 or -ENOMEM. */
 int events__add(struct events *events, const struct pping_event *event);
+/* How many were added or read and not handed over. */
+size_t events__waiting(const struct events *events);
 
 /*
  * Empties the rings and hands over, in order of time, all events up to horizon

@@ -46,7 +46,8 @@ enum {
 	X(IP_VERSION, "ip_version", FIELDS_OF_BOTH, "4 or 6") \
 	X(FLOW_ID, "flow_id", FIELDS_OF_BOTH, "keyed hash of a flow, new in each run") \
 	X(SRC_SCOPE, "src_scope", FIELDS_OF_BOTH, "public, private, CGNAT, link-local, ...") \
-	X(DEST_SCOPE, "dest_scope", FIELDS_OF_BOTH, "the same of who was answered")
+	X(DEST_SCOPE, "dest_scope", FIELDS_OF_BOTH, "the same of who was answered") \
+	X(INTERFACE, "interface", FIELDS_OF_BOTH, "where the packet was seen; usual if there are several")
 /* clang-format on */
 
 /* FIELD_RTT is a number, FIELD_BIT(RTT) a bit of a set. */

@@ -34,6 +34,8 @@ struct format_settings {
 	enum format_addresses addresses;
 	uint32_t fields; /* of JSON records, see fields.h; 0: the usual ones */
 	const struct format_note *note; /* of the event; not NULL if the fields have such */
+	const char *
+		interface; /* where the event's packet was seen, if that is to be told; any bytes */
 	const struct options *options; /* what an aggregation describes itself with */
 };
 

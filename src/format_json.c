@@ -116,6 +116,29 @@ static char *put_quoted(char *p, const char *string)
 	return p;
 }
 
+/*
+ * An interface's name, 15 bytes at most: it may hold a quote, a backslash and bytes
+ * that are no UTF-8.
+ */
+static char *put_name(char *p, const char *name)
+{
+	static const char digits[] = "0123456789abcdef";
+	const unsigned char *c;
+
+	*p++ = '"';
+	for (c = (const unsigned char *)name; *c; c++) {
+		if (*c > ' ' && *c < 0x7f && *c != '"' && *c != '\\') {
+			*p++ = (char)*c;
+			continue;
+		}
+		p = PUT(p, "\\u00");
+		*p++ = digits[*c >> 4];
+		*p++ = digits[*c & 0xf];
+	}
+	*p++ = '"';
+	return p;
+}
+
 /* The value of a field that the event has. */
 static char *put_value(char *p, const struct format_settings *set, const struct pping_event *event,
 		       uint64_t wall_ns, enum field field)
@@ -176,6 +199,8 @@ static char *put_value(char *p, const struct format_settings *set, const struct 
 		return put_quoted(p, scope__name(set->note->src_scope));
 	case FIELD_DEST_SCOPE:
 		return put_quoted(p, scope__name(set->note->dest_scope));
+	case FIELD_INTERFACE:
+		return put_name(p, set->interface);
 	case FIELD_COUNT:
 		break;
 	}
@@ -216,6 +241,8 @@ static char *put_chosen(char *p, const struct format_settings *set, const struct
 
 	if (event->match == PPING_MATCH_UNKNOWN)
 		fields &= ~FIELD_BIT(MATCH_ON_EGRESS);
+	if (!set->interface)
+		fields &= ~FIELD_BIT(INTERFACE);
 	if (!fields)
 		*p++ = before;
 	for (; fields; fields &= fields - 1) {
@@ -238,11 +265,10 @@ static char *put_usual(char *p, const struct format_settings *set, const struct 
 {
 	p = PUT(p, "{\"timestamp\":");
 	p = put_u64(p, wall_ns);
-	if (event->type == PPING_EVENT_RTT)
-		return put_rtt(p, set, event);
-	if (event->type == PPING_EVENT_FLOW)
-		return put_flow_event(p, set, event);
-	return put_lost(p, event);
+	if (event->type == PPING_EVENT_LOST)
+		return put_lost(p, event);
+	p = event->type == PPING_EVENT_RTT ? put_rtt(p, set, event) : put_flow_event(p, set, event);
+	return set->interface ? put_name(PUT(p, ",\"interface\":"), set->interface) : p;
 }
 
 /* before and after: what goes around the object, a byte or two. */

@@ -113,6 +113,14 @@ static char *put_lost(char *p, const struct pping_event *event)
 	return PUT(p, " events");
 }
 
+/* A word, whatever is in it. */
+static char *put_name(char *p, const char *name)
+{
+	for (; *name; name++)
+		*p++ = *name > ' ' && *name < 0x7f ? *name : '_';
+	return p;
+}
+
 static void standard_event(struct text *out, const struct format_settings *set,
 			   const struct pping_event *event, uint64_t wall_ns, bool first)
 {
@@ -132,6 +140,8 @@ static void standard_event(struct text *out, const struct format_settings *set,
 		p = put_flow_event(p, set, event);
 	else
 		p = put_lost(p, event);
+	if (set->interface && event->type != PPING_EVENT_LOST)
+		p = put_name(PUT(p, " on "), set->interface);
 	*p++ = '\n';
 	out->len = (size_t)(p - out->data);
 }

@@ -16,10 +16,10 @@
 
 /*
  * Every record fits. The longest is the JSON closing of a flow with its totals and all
- * that can be asked for: 482 bytes, of which 140 are seven numbers and 78 its addresses; and 97
- * of IP version, flow and scopes.
+ * that can be asked for: 482 bytes, of which 140 are seven numbers and 78 its addresses; 97
+ * of IP version, flow and scopes; and 106 of an interface's name, each of its bytes escaped.
  */
-#define FORMAT_RECORD_MAX 640
+#define FORMAT_RECORD_MAX 768
 #define FORMAT_U64_MAX 20 /* digits of UINT64_MAX */
 #define FORMAT_ADDR_MAX 39 /* an IPv6 address of eight groups */
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -6,31 +7,33 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
-#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include <linux/capability.h>
-
 #include <bpf/bpf.h>
 
+#include "features.h"
 #include "kernel.h"
+#include "privileges.h"
 
 #include "pping.skel.h"
 
-#define VMLINUX_BTF "/sys/kernel/btf/vmlinux"
-#define KERNEL_FLOOR_MAJOR 5
-#define KERNEL_FLOOR_MINOR 15
-
 struct kernel {
 	struct pping_kern *skel;
+	struct bpf_object *xdp[2]; /* with and without multi-buffer support, once they are loaded */
 	struct pping_config config;
+	enum kernel_link link; /* that skel's programs are for */
+	struct bpf_object *links[KERNEL_LINKS]; /* other kinds' programs; NULL: not loaded */
+	uint32_t numbers; /* 0: one interface */
+	uint32_t highest; /* number that was given away */
+	struct pping_counters retired; /* of numbers that were given away twice */
 	struct pping_shared *shared;
 	struct pping_counters *per_cpu; /* room for one sum per possible CPU */
 	int cpus;
-	/* with --aggregate */
-	struct aggregate_tables prefixes; /* its arrays are mapped */
+	uint64_t untaken; /* PPING_COUNT_LOST_UNTAKEN */
+	const struct rules *first_rules; /* until it is loaded */
 	int barrier_fd; /* see wait_for_programs(); -1 */
+	struct aggregate_tables prefixes; /* with --aggregate; its arrays are mapped */
 };
 
 /* The last things libbpf said: shown only when loading fails, they are alarming noise otherwise. */
@@ -48,42 +51,6 @@ static int listen_to_libbpf(enum libbpf_print_level level, const char *format, v
 	if (len > 0)
 		said_len += (size_t)len < room ? (size_t)len : room - 1;
 	return 0;
-}
-
-/* The effective set tells what we may do now: bits from linux/capability.h. */
-static uint64_t effective_capabilities(void)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2] = {};
-
-	if (syscall(SYS_capget, &header, data))
-		return ~0ULL;
-	return (uint64_t)data[1].effective << 32 | data[0].effective;
-}
-
-static bool lacks_capabilities(char *list, size_t size)
-{
-	static const struct {
-		int bit;
-		const char *name;
-	} needed[] = {
-		{ CAP_BPF, "CAP_BPF" },
-		{ CAP_NET_ADMIN, "CAP_NET_ADMIN" },
-		{ CAP_PERFMON, "CAP_PERFMON" },
-	};
-	uint64_t have = effective_capabilities();
-	size_t len = 0;
-
-	list[0] = '\0';
-	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++) {
-		/* CAP_SYS_ADMIN stands for the younger two, kernel/bpf/syscall.c */
-		bool admin = needed[i].bit != CAP_NET_ADMIN && have >> CAP_SYS_ADMIN & 1;
-
-		if (have >> needed[i].bit & 1 || admin)
-			continue;
-		len += snprintf(list + len, size - len, "%s%s", len ? ", " : "", needed[i].name);
-	}
-	return len > 0;
 }
 
 bool kernel__is_older(int major, int minor)
@@ -109,29 +76,23 @@ static const char *last_words(void)
 	return best;
 }
 
+void kernel__lacks(const char *what, const char *missing, const char *advice)
+{
+	struct utsname uts = {};
+
+	uname(&uts);
+	fprintf(stderr, "pping: %s: kernel %s lacks %s%s\n", what, uts.release, missing, advice);
+}
+
 void kernel__explain(int err, const char *what)
 {
-	char lacking[128];
-	const char *words;
+	const char *words, *missing;
 
-	if ((err == -EPERM || err == -EACCES) && lacks_capabilities(lacking, sizeof(lacking))) {
-		fprintf(stderr, "pping: %s: missing privilege: %s; run it as root or with sudo\n",
-			what, lacking);
+	if ((err == -EPERM || err == -EACCES) && privileges__explain(what))
 		return;
-	}
-	if (kernel__is_older(KERNEL_FLOOR_MAJOR, KERNEL_FLOOR_MINOR)) {
-		struct utsname uts = {};
-
-		uname(&uts);
-		fprintf(stderr, "pping: %s: kernel %s is too old: %d.%d or newer is needed\n", what,
-			uts.release, KERNEL_FLOOR_MAJOR, KERNEL_FLOOR_MINOR);
-		return;
-	}
-	if (access(VMLINUX_BTF, R_OK)) {
-		fprintf(stderr,
-			"pping: %s: the kernel has no BTF (" VMLINUX_BTF
-			"): it needs one built with CONFIG_DEBUG_INFO_BTF\n",
-			what);
+	missing = features__missing();
+	if (missing) {
+		kernel__lacks(what, missing, "");
 		return;
 	}
 	words = last_words();
@@ -149,6 +110,12 @@ static int random_keys(struct pping_config *config)
 	config->spill_seed[1] |= 1;
 	config->spill_seed[2] |= 1;
 	return 0;
+}
+
+static void configure_link(struct pping_config *config, enum kernel_link link)
+{
+	config->l3_device = link == KERNEL_L3;
+	config->loopback = link == KERNEL_LOOPBACK;
 }
 
 static void configure(struct pping_config *config, const struct kernel_settings *set)
@@ -173,8 +140,9 @@ static void configure(struct pping_config *config, const struct kernel_settings 
 	config->prefix_mask4 = options__prefix_mask(opts->aggregate_bits4, 0);
 	config->prefix_mask6[0] = options__prefix_mask(opts->aggregate_bits6, 0);
 	config->prefix_mask6[1] = options__prefix_mask(opts->aggregate_bits6, 1);
-	config->l3_device = set->l3_device;
-	config->loopback = set->loopback;
+	config->rules = set->rules != NULL;
+	config->several = set->numbers > 0;
+	configure_link(config, set->link);
 }
 
 static int configure_prefixes(struct kernel *k, const struct options *opts)
@@ -206,6 +174,16 @@ static int configure_prefixes(struct kernel *k, const struct options *opts)
 	return err;
 }
 
+static int configure_numbers(struct kernel *k)
+{
+	int err;
+
+	if (!k->numbers)
+		return 0;
+	err = bpf_map__set_max_entries(k->skel->maps.counters, k->numbers);
+	return err ? err : bpf_map__set_max_entries(k->skel->maps.numbers, PPING_IFINDEX_MASK + 1);
+}
+
 static int configure_object(struct kernel *k, const struct kernel_settings *set)
 {
 	const struct options *opts = set->options;
@@ -217,11 +195,17 @@ static int configure_object(struct kernel *k, const struct kernel_settings *set)
 	configure(&k->config, set);
 	if (opts->aggregate_ns)
 		err = configure_prefixes(k, opts);
+	if (!err)
+		err = configure_numbers(k);
 	if (err)
 		return err;
 	memcpy((void *)&k->skel->rodata->config, &k->config, sizeof(k->config));
 	k->skel->data_shared->shared.epoch = 1;
 	err = bpf_map__set_max_entries(k->skel->maps.flows, opts->max_flows);
+	if (!err && set->rules)
+		err = bpf_map__set_max_entries(k->skel->maps.rules_0, PPING_MAX_RULE_ENTRIES);
+	if (!err && set->rules)
+		err = bpf_map__set_max_entries(k->skel->maps.rules_1, PPING_MAX_RULE_ENTRIES);
 	if (!err && opts->counters)
 		err = bpf_map__set_value_size(k->skel->maps.flows, sizeof(struct pping_flow));
 	if (!err)
@@ -240,6 +224,9 @@ int kernel__open(struct kernel **kernel, const struct kernel_settings *settings)
 	if (!k)
 		return -ENOMEM;
 	k->barrier_fd = -1;
+	k->first_rules = settings->rules;
+	k->link = settings->link;
+	k->numbers = settings->numbers;
 	libbpf_set_print(listen_to_libbpf);
 	said_len = 0;
 	k->cpus = libbpf_num_possible_cpus();
@@ -272,8 +259,6 @@ static int share(struct kernel *k)
 	return -errno;
 }
 
-/* --- prefixes --- */
-
 /* Returns when all programs that run now have ended. */
 static int wait_for_programs(struct kernel *k)
 {
@@ -287,6 +272,81 @@ static int wait_for_programs(struct kernel *k)
 	 */
 	return bpf_map_update_elem(k->barrier_fd, &zero, &inner, BPF_ANY);
 }
+
+static int open_barrier(struct kernel *k)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .inner_map_fd = bpf_map__fd(k->skel->maps.cleanup));
+
+	k->barrier_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "pping_barrier", sizeof(__u32),
+				       sizeof(__u32), 1, &opts);
+	return k->barrier_fd < 0 ? k->barrier_fd : 0;
+}
+
+/* --- rules --- */
+
+static int rules_fd(const struct kernel *k, uint32_t generation)
+{
+	return bpf_map__fd(generation & 1 ? k->skel->maps.rules_1 : k->skel->maps.rules_0);
+}
+
+static struct pping_rule_key rule_key(const struct rules_entry *e)
+{
+	return (struct pping_rule_key){
+		.prefix_len = PPING_RULE_PORT_BITS + e->bits,
+		.port = htons(e->port),
+		.addr = e->addr,
+	};
+}
+
+static void clear_rules(int fd, const struct rules *rules, size_t count)
+{
+	const struct rules_entry *e = rules__entries(rules, &(size_t){ 0 });
+
+	for (size_t i = 0; i < count; i++) {
+		struct pping_rule_key key = rule_key(&e[i]);
+
+		bpf_map_delete_elem(fd, &key);
+	}
+}
+
+static int fill_rules(int fd, const struct rules *rules)
+{
+	const struct rules_entry *e;
+	size_t count, i;
+	int err = 0;
+
+	e = rules__entries(rules, &count);
+	for (i = 0; i < count && !err; i++) {
+		struct pping_rule_key key = rule_key(&e[i]);
+		__u32 says = e[i].rules;
+
+		err = bpf_map_update_elem(fd, &key, &says, BPF_ANY);
+	}
+	if (err)
+		clear_rules(fd, rules, i);
+	return err;
+}
+
+int kernel__set_rules(struct kernel *k, const struct rules *rules, const struct rules *old)
+{
+	uint32_t now = k->shared->rules_generation;
+	int err = fill_rules(rules_fd(k, now + 1), rules);
+	size_t count;
+
+	if (err)
+		return err;
+	__atomic_store_n(&k->shared->rules_generation, now + 1, __ATOMIC_SEQ_CST);
+	err = wait_for_programs(k);
+	if (err) { /* it has what it needs since the start */
+		__atomic_store_n(&k->shared->rules_generation, now, __ATOMIC_SEQ_CST);
+		return err;
+	}
+	rules__entries(old, &count);
+	clear_rules(rules_fd(k, now), old, count);
+	return 0;
+}
+
+/* --- prefixes --- */
 
 static int turn_prefixes(void *ctx, uint32_t half)
 {
@@ -333,7 +393,6 @@ static void *map_array(const struct bpf_map *map, size_t size)
 
 static int open_prefixes(struct kernel *k)
 {
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .inner_map_fd = bpf_map__fd(k->skel->maps.cleanup));
 	struct aggregate_tables *t = &k->prefixes;
 
 	t->packets = map_array(k->skel->maps.prefix_packets, packets_size(t));
@@ -344,9 +403,7 @@ static int open_prefixes(struct kernel *k)
 		return -errno;
 	for (uint32_t i = PPING_PREFIX_FIRST; i < t->places; i++)
 		release_place(k, i);
-	k->barrier_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "pping_barrier", sizeof(__u32),
-				       sizeof(__u32), 1, &opts);
-	return k->barrier_fd < 0 ? k->barrier_fd : 0;
+	return 0;
 }
 
 static void close_prefixes(struct kernel *k)
@@ -357,8 +414,6 @@ static void close_prefixes(struct kernel *k)
 		munmap(t->packets, packets_size(t));
 	if (t->rtts)
 		munmap(t->rtts, rtts_size(t));
-	if (k->barrier_fd >= 0)
-		close(k->barrier_fd);
 }
 
 void kernel__prefixes(struct kernel *k, struct aggregate_tables *tables)
@@ -376,6 +431,10 @@ int kernel__load(struct kernel *k)
 
 	if (!err)
 		err = share(k);
+	if (!err && (k->config.aggregate || k->config.rules))
+		err = open_barrier(k);
+	if (!err && k->config.rules)
+		err = fill_rules(rules_fd(k, 0), k->first_rules);
 	if (!err && k->config.aggregate)
 		err = open_prefixes(k);
 	if (err)
@@ -403,12 +462,23 @@ static int reuse_maps(struct kernel *k, struct bpf_object *object)
 	return err;
 }
 
+static int set_config(struct kernel *k, struct bpf_object *object,
+		      const struct pping_config *config)
+{
+	struct bpf_map *rodata =
+		bpf_object__find_map_by_name(object, bpf_map__name(k->skel->maps.rodata));
+
+	return rodata ? bpf_map__set_initial_value(rodata, config, sizeof(*config)) : -ENOENT;
+}
+
 static int select_xdp(struct kernel *k, struct bpf_object *object, bool frags)
 {
+	struct pping_config config = k->config;
 	struct bpf_program *prog;
-	struct bpf_map *rodata;
 	int err = 0;
 
+	/* XDP is for frames with Ethernet headers, whatever came first; what loops is seen leaving */
+	configure_link(&config, KERNEL_ETHERNET);
 	bpf_object__for_each_program(prog, object)
 	{
 		bool xdp = !strcmp(bpf_program__name(prog), "pping_xdp");
@@ -419,50 +489,135 @@ static int select_xdp(struct kernel *k, struct bpf_object *object, bool frags)
 		if (err)
 			return err;
 	}
-	rodata = bpf_object__find_map_by_name(object, bpf_map__name(k->skel->maps.rodata));
-	return rodata ? bpf_map__set_initial_value(rodata, &k->config, sizeof(k->config)) : -ENOENT;
+	return set_config(k, object, &config);
 }
 
-int kernel__open_xdp(struct kernel *k, bool frags, struct bpf_object **object)
+/* The programs of the tc hook, for another kind of interface. */
+static int select_tc(struct kernel *k, struct bpf_object *object, enum kernel_link link)
+{
+	struct pping_config config = k->config;
+	struct bpf_program *prog;
+	int err = 0;
+
+	bpf_object__for_each_program(prog, object)
+	{
+		const char *name = bpf_program__name(prog);
+		bool wanted = !strcmp(name, "pping_egress") ||
+			      (!strcmp(name, "pping_ingress") &&
+			       bpf_program__autoload(k->skel->progs.pping_ingress));
+
+		err = bpf_program__set_autoload(prog, wanted);
+		if (err)
+			return err;
+	}
+	configure_link(&config, link);
+	return set_config(k, object, &config);
+}
+
+static int open_again(struct bpf_object **object)
 {
 	DECLARE_LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "pping_kern");
 	const void *elf;
 	size_t size;
-	int err;
 
 	said_len = 0;
 	elf = pping_kern__elf_bytes(&size);
 	*object = bpf_object__open_mem(elf, size, &opts);
-	err = *object ? 0 : -errno;
+	return *object ? 0 : -errno;
+}
+
+int kernel__open_xdp(struct kernel *k, bool frags, struct bpf_object **object)
+{
+	int err = open_again(object);
+
 	if (!err)
 		err = select_xdp(k, *object, frags);
 	if (!err)
 		err = reuse_maps(k, *object);
-	if (err)
+	if (err) {
 		bpf_object__close(*object);
+		*object = NULL;
+	}
 	return err;
+}
+
+int kernel__load_xdp(struct kernel *k, bool frags, int *prog_fd)
+{
+	struct bpf_object **object = &k->xdp[frags];
+	int err = 0;
+
+	if (!*object) {
+		err = kernel__open_xdp(k, frags, object);
+		if (!err)
+			err = bpf_object__load(*object);
+		if (err) {
+			bpf_object__close(*object);
+			*object = NULL;
+			return err;
+		}
+	}
+	*prog_fd = bpf_program__fd(bpf_object__find_program_by_name(*object, "pping_xdp"));
+	return 0;
+}
+
+static int load_link(struct kernel *k, enum kernel_link link)
+{
+	struct bpf_object *object;
+	int err = open_again(&object);
+
+	if (!err)
+		err = select_tc(k, object, link);
+	if (!err)
+		err = reuse_maps(k, object);
+	if (!err)
+		err = bpf_object__load(object);
+	if (err)
+		bpf_object__close(object);
+	else
+		k->links[link] = object;
+	return err;
+}
+
+static int program_fd(const struct bpf_object *object, const char *name)
+{
+	const struct bpf_program *prog = bpf_object__find_program_by_name(object, name);
+	int fd = prog ? bpf_program__fd(prog) : -1;
+
+	return fd < 0 ? -1 : fd;
+}
+
+int kernel__programs(struct kernel *k, enum kernel_link link, struct kernel_programs *programs)
+{
+	const struct bpf_object *object = k->skel->obj;
+
+	if (link != k->link) {
+		int err = k->links[link] ? 0 : load_link(k, link);
+
+		if (err)
+			return err;
+		object = k->links[link];
+	}
+	programs->egress_fd = program_fd(object, "pping_egress");
+	programs->ingress_fd = program_fd(object, "pping_ingress");
+	return 0;
 }
 
 void kernel__free(struct kernel *k)
 {
 	if (!k)
 		return;
+	bpf_object__close(k->xdp[0]);
+	bpf_object__close(k->xdp[1]);
 	if (k->shared)
 		munmap(k->shared, sizeof(*k->shared));
 	close_prefixes(k);
+	if (k->barrier_fd >= 0)
+		close(k->barrier_fd);
+	for (int i = 0; i < KERNEL_LINKS; i++)
+		bpf_object__close(k->links[i]);
 	pping_kern__destroy(k->skel);
 	free(k->per_cpu);
 	free(k);
-}
-
-int kernel__egress_fd(const struct kernel *k)
-{
-	return bpf_program__fd(k->skel->progs.pping_egress);
-}
-
-int kernel__ingress_fd(const struct kernel *k)
-{
-	return bpf_program__fd(k->skel->progs.pping_ingress);
 }
 
 const struct bpf_program *kernel__clean_program(const struct kernel *k)
@@ -522,16 +677,74 @@ int kernel__remove_local(struct kernel *k, const union pping_addr *addr)
 	return err;
 }
 
+void kernel__count_untaken(struct kernel *k)
+{
+	k->untaken++;
+}
+
+/* --- counters --- */
+
+static void add_counters(struct pping_counters *sum, const struct pping_counters *c)
+{
+	for (int i = 0; i < PPING_COUNTERS; i++)
+		sum->n[i] += c->n[i];
+}
+
+int kernel__counters_of(const struct kernel *k, uint32_t number, struct pping_counters *sum)
+{
+	int err = bpf_map_lookup_elem(bpf_map__fd(k->skel->maps.counters), &number, k->per_cpu);
+
+	memset(sum, 0, sizeof(*sum));
+	for (int cpu = 0; cpu < k->cpus && !err; cpu++)
+		add_counters(sum, &k->per_cpu[cpu]);
+	return err;
+}
+
 int kernel__counters(const struct kernel *k, struct pping_counters *sum)
 {
-	__u32 zero = 0;
-	int err = bpf_map_lookup_elem(bpf_map__fd(k->skel->maps.counters), &zero, k->per_cpu);
+	struct pping_counters of;
+
+	*sum = k->retired;
+	sum->n[PPING_COUNT_LOST_UNTAKEN] += k->untaken;
+	for (uint32_t number = 0; number <= k->highest; number++) {
+		int err = kernel__counters_of(k, number, &of);
+
+		if (err)
+			return err;
+		add_counters(sum, &of);
+	}
+	return 0;
+}
+
+int kernel__retire_number(struct kernel *k, uint32_t number)
+{
+	struct pping_counters last;
+	int err = kernel__counters_of(k, number, &last);
 
 	if (err)
 		return err;
-	memset(sum, 0, sizeof(*sum));
-	for (int cpu = 0; cpu < k->cpus; cpu++)
-		for (int i = 0; i < PPING_COUNTERS; i++)
-			sum->n[i] += k->per_cpu[cpu].n[i];
-	return 0;
+	memset(k->per_cpu, 0, k->cpus * sizeof(*k->per_cpu));
+	err = bpf_map_update_elem(bpf_map__fd(k->skel->maps.counters), &number, k->per_cpu,
+				  BPF_ANY);
+	if (!err)
+		add_counters(&k->retired, &last);
+	return err;
+}
+
+int kernel__set_number(struct kernel *k, int ifindex, uint32_t number)
+{
+	int fd = bpf_map__fd(k->skel->maps.numbers), err;
+	__u32 index = ifindex & PPING_IFINDEX_MASK, high = (__u32)ifindex >> PPING_IFINDEX_BITS;
+	__u32 word = number ? high << PPING_IFINDEX_BITS | number : 0, old;
+
+	if (!k->numbers)
+		return 0;
+	err = bpf_map_lookup_elem(fd, &index, &old);
+	if (err)
+		return err;
+	if (old && old >> PPING_IFINDEX_BITS != high)
+		return number ? -EEXIST : 0;
+	if (number > k->highest)
+		k->highest = number;
+	return bpf_map_update_elem(fd, &index, &word, BPF_ANY);
 }

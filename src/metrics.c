@@ -26,6 +26,8 @@
 #define SERIES_LOOK_NS (60 * PPING_NS_PER_SEC)
 #define LABEL_MAX AGGREGATE_NAME_SIZE
 #define LINE_MAX_BYTES 1024
+/* Of a name that is all escapes, as \\x07 with its backslash doubled. */
+#define QUOTED_MAX(size) (5 * (size))
 
 struct histogram {
 	uint64_t bin[PPING_HIST_BINS];
@@ -41,7 +43,9 @@ struct series {
 
 struct metrics {
 	const struct options *options;
-	char interface[IFNAMSIZ * 5]; /* as it stands in a label */
+	/* as they stand in a label: the run's, and the one that is being written of */
+	char interface[QUOTED_MAX(sizeof(((struct options *)NULL)->interface_list))];
+	char one[QUOTED_MAX(IFNAMSIZ)];
 	/* with --aggregate all RTTs and those of ICMP echo among them, otherwise each protocol's */
 	struct histogram all, tcp, icmp;
 	/* of prefixes, in the order of their labels */
@@ -207,6 +211,7 @@ struct writer {
 	enum metrics_format format;
 	const char *family; /* its name */
 	const char *suffix; /* of its plain samples */
+	const char *interface; /* the label's value */
 };
 
 __attribute__((format(printf, 2, 3))) static void print(struct writer *w, const char *fmt, ...)
@@ -242,7 +247,7 @@ static void begin(struct writer *w, const char *family, const char *type, const 
 static void sample(struct writer *w, const char *label, const char *value, uint64_t number)
 {
 	print(w, "%s%s{interface=\"%s\"%s%s%s%s%s} %" PRIu64 "\n", w->family, w->suffix,
-	      w->metrics->interface, label ? "," : "", label ? label : "", label ? "=\"" : "",
+	      w->interface, label ? "," : "", label ? label : "", label ? "=\"" : "",
 	      label ? value : "", label ? "\"" : "", number);
 }
 
@@ -257,7 +262,7 @@ static void single(struct writer *w, const char *family, const char *type, const
 static void seconds(struct writer *w, const char *suffix, uint64_t s, uint64_t ns)
 {
 	print(w, "%s%s{interface=\"%s\"} %" PRIu64 ".%09" PRIu64 "\n", w->family, suffix,
-	      w->metrics->interface, s, ns);
+	      w->interface, s, ns);
 }
 
 /* 'name_bucket{interface="eth0",label="value",le="' without what comes behind */
@@ -267,7 +272,7 @@ static char *put_start(char *p, const struct writer *w, const char *suffix, cons
 	p = put_string(p, w->family);
 	p = put_string(p, suffix);
 	p = PUT(p, "{interface=\"");
-	p = put_string(p, w->metrics->interface);
+	p = put_string(p, w->interface);
 	p = PUT(p, "\",");
 	p = put_string(p, label);
 	p = PUT(p, "=\"");
@@ -399,16 +404,53 @@ static void write_prefix_rtts(struct writer *w)
 	       m->other_rtts);
 }
 
-static void write_packets(struct writer *w, const struct pping_counters *c)
+/* --- what each of several interfaces has of its own */
+
+typedef void (*each_fn)(struct writer *w, const struct interfaces_row *row);
+
+static void quote_interface(char *to, const char *name);
+
+/* Of several, one after the other under its name; those that are gone for good are left out. */
+static void for_each(struct writer *w, const struct metrics_state *s, each_fn fn)
 {
-	begin(w, "pping_packets", "counter", NULL,
-	      "Packets seen, each under what became of it; only tracked ones can give an RTT");
-#define VERDICT(name, label) sample(w, "verdict", small(#name), c->n[PPING_COUNT_##name]);
+	const struct interfaces_row all = { .up = s->up, .counters = s->counters };
+	struct metrics *m = (struct metrics *)w->metrics;
+
+	if (!m->options->several)
+		fn(w, &all);
+	for (size_t i = 0; i < s->interfaces_count; i++) {
+		if (!s->interfaces[i].here)
+			continue;
+		quote_interface(m->one, s->interfaces[i].name);
+		w->interface = m->one;
+		fn(w, &s->interfaces[i]);
+	}
+	w->interface = m->interface;
+}
+
+static void write_up(struct writer *w, const struct interfaces_row *row)
+{
+	sample(w, NULL, NULL, row->up);
+}
+
+static void write_verdicts(struct writer *w, const struct interfaces_row *row)
+{
+	const __u64 *n = row->counters.n;
+
+#define VERDICT(name, label) sample(w, "verdict", small(#name), n[PPING_COUNT_##name]);
 	PPING_VERDICTS(VERDICT)
 #undef VERDICT
 }
 
-static void write_traffic(struct writer *w, const struct pping_counters *c)
+static void write_packets(struct writer *w, const struct metrics_state *s)
+{
+	begin(w, "pping_packets", "counter", NULL,
+	      "Packets seen, each under what became of it; only tracked ones can give an RTT");
+	for_each(w, s, write_verdicts);
+}
+
+/* what: 0 for packets, 1 for bytes */
+static void write_protocols(struct writer *w, const struct interfaces_row *row, int what)
 {
 	/* rows of PPING_TRAFFIC: IPv4's protocols, then IPv6's */
 	static const char *const names[] = {
@@ -416,25 +458,50 @@ static void write_traffic(struct writer *w, const struct pping_counters *c)
 		PPING_TRAFFIC(NAME)
 #undef NAME
 	};
-	static const char *const families[] = { "pping_ip_packets", "pping_ip_bytes" };
-	static const char *const help[] = { "IP packets by version and protocol",
-					    "Their bytes, from the IP header on" };
 
-	for (int what = 0; what < 2; what++) {
-		begin(w, families[what], "counter", what ? "bytes" : NULL, help[what]);
-		for (int row = 0; row < 2 * PPING_TRAFFIC_PROTOCOLS; row++)
-			print(w,
-			      "%s_total{interface=\"%s\",version=\"%c\",protocol=\"%s\"} %" PRIu64
-			      "\n",
-			      w->family, w->metrics->interface, names[row][3],
-			      small(names[row] + 5),
-			      (uint64_t)c->n[PPING_TRAFFIC_FIRST + 2 * row + what]);
-	}
-	begin(w, "pping_ip_ecn_packets", "counter", NULL, "IP packets by their ECN codepoint");
-#define CODEPOINT(name, label) sample(w, "codepoint", label, c->n[PPING_ECN_##name]);
+	for (int i = 0; i < 2 * PPING_TRAFFIC_PROTOCOLS; i++)
+		print(w, "%s_total{interface=\"%s\",version=\"%c\",protocol=\"%s\"} %" PRIu64 "\n",
+		      w->family, w->interface, names[i][3], small(names[i] + 5),
+		      (uint64_t)row->counters.n[PPING_TRAFFIC_FIRST + 2 * i + what]);
+}
+
+static void write_ip_packets(struct writer *w, const struct interfaces_row *row)
+{
+	write_protocols(w, row, 0);
+}
+
+static void write_ip_bytes(struct writer *w, const struct interfaces_row *row)
+{
+	write_protocols(w, row, 1);
+}
+
+static void write_ecn(struct writer *w, const struct interfaces_row *row)
+{
+#define CODEPOINT(name, label) sample(w, "codepoint", label, row->counters.n[PPING_ECN_##name]);
 	PPING_ECN(CODEPOINT)
 #undef CODEPOINT
 }
+
+static void write_traffic(struct writer *w, const struct metrics_state *s)
+{
+	begin(w, "pping_ip_packets", "counter", NULL, "IP packets by version and protocol");
+	for_each(w, s, write_ip_packets);
+	begin(w, "pping_ip_bytes", "counter", "bytes", "Their bytes, from the IP header on");
+	for_each(w, s, write_ip_bytes);
+	begin(w, "pping_ip_ecn_packets", "counter", NULL, "IP packets by their ECN codepoint");
+	for_each(w, s, write_ecn);
+}
+
+static void write_rtt_count(struct writer *w, const struct interfaces_row *row)
+{
+	const __u64 *n = row->counters.n;
+
+	sample(w, NULL, NULL,
+	       w->metrics->options->aggregate_ns ? n[PPING_COUNT_RTTS_AGGREGATED]
+						 : n[PPING_COUNT_RTTS]);
+}
+
+/* --- and what they have together */
 
 static void write_flows(struct writer *w, const struct metrics_state *s)
 {
@@ -478,13 +545,13 @@ static void write_samples(struct writer *w, const struct metrics_state *s)
 	      "Of these given up before the answer, by the reason");
 	sample(w, "reason", "overwritten", n[PPING_COUNT_SPILL_OVERWRITTEN]);
 	sample(w, "reason", "busy", n[PPING_COUNT_SPILL_BUSY]);
-	single(w, "pping_rtts", "counter", "RTTs found",
-	       w->metrics->options->aggregate_ns ? n[PPING_COUNT_RTTS_AGGREGATED]
-						 : n[PPING_COUNT_RTTS]);
+	begin(w, "pping_rtts", "counter", NULL, "RTTs found, by where the answer was seen");
+	for_each(w, s, write_rtt_count);
 	single(w, "pping_events", "counter", "Events handed over by the kernel side",
 	       n[PPING_COUNT_EVENTS_EMITTED]);
 	begin(w, "pping_events_lost", "counter", NULL,
-	      "Events that could not be handed over, by the errno");
+	      "Events that could not be handed over, by the errno; untaken: timeouts of flows "
+	      "while the output was full");
 #define REASON(name, label)                                                                  \
 	if (PPING_COUNT_##name >= PPING_LOST_FIRST && PPING_COUNT_##name <= PPING_LOST_LAST) \
 		sample(w, "reason", small(&#name[sizeof("LOST_") - 1]), n[PPING_COUNT_##name]);
@@ -520,8 +587,7 @@ static void write_cleaning(struct writer *w, const struct mapclean_report *all)
 	begin(w, "pping_cleaning_seconds", "summary", "seconds",
 	      "Time that passes over the flow table took");
 	seconds(w, "_sum", all->runtime_ns / PPING_NS_PER_SEC, all->runtime_ns % PPING_NS_PER_SEC);
-	print(w, "%s_count{interface=\"%s\"} %" PRIu64 "\n", w->family, w->metrics->interface,
-	      all->passes);
+	print(w, "%s_count{interface=\"%s\"} %" PRIu64 "\n", w->family, w->interface, all->passes);
 	begin(w, "pping_cleaning_longest_piece_seconds", "gauge", "seconds",
 	      "The longest time that pping was held up by a pass");
 	seconds(w, "", all->longest_ns / PPING_NS_PER_SEC, all->longest_ns % PPING_NS_PER_SEC);
@@ -530,19 +596,20 @@ static void write_cleaning(struct writer *w, const struct mapclean_report *all)
 void metrics__text(struct metrics *m, const struct metrics_state *state, enum metrics_format format,
 		   struct text *to)
 {
-	struct writer w = { .to = to, .metrics = m, .format = format };
+	struct writer w = { .to = to, .metrics = m, .format = format, .interface = m->interface };
 
 	if (m->evicted < state->evicted)
 		m->evicted = state->evicted;
 	write_build(&w);
-	single(&w, "pping_interface_up", "gauge",
-	       "Whether the interface is there, up and being measured", state->up);
+	begin(&w, "pping_interface_up", "gauge", NULL,
+	      "Whether the interface is there, up and being measured");
+	for_each(&w, state, write_up);
 	write_rtts(&w);
 	if (m->options->aggregate_ns)
 		write_prefix_rtts(&w);
-	write_packets(&w, &state->counters);
+	write_packets(&w, state);
 	if (m->options->aggregate_ns)
-		write_traffic(&w, &state->counters);
+		write_traffic(&w, state);
 	write_flows(&w, state);
 	write_samples(&w, state);
 	write_maps(&w, state);
@@ -554,9 +621,8 @@ void metrics__text(struct metrics *m, const struct metrics_state *state, enum me
 /* --- begin and end ------------------------------------------------------------------------------ */
 
 /* Interfaces may be called nearly anything; what is no plain character becomes \xNN. */
-static void quote_interface(struct metrics *m, const char *name)
+static void quote_interface(char *p, const char *name)
 {
-	char *p = m->interface;
 
 	for (; *name; name++) {
 		unsigned char c = *name;
@@ -583,7 +649,7 @@ int metrics__new(struct metrics **metrics, const struct options *options)
 		free(m);
 		return -ENOMEM;
 	}
-	quote_interface(m, options->interface);
+	quote_interface(m->interface, options->interface);
 	*metrics = m;
 	return 0;
 }

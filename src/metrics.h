@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "aggregate.h"
+#include "interfaces.h"
 #include "mapclean.h"
 #include "options.h"
 #include "pping.h"
@@ -32,6 +33,8 @@ struct metrics_state {
 	uint64_t records; /* events that went to the output */
 	uint32_t prefixes; /* that have a place */
 	bool up; /* the interface is there and up, and the programs are on it */
+	const struct interfaces_row *interfaces; /* of several, each */
+	size_t interfaces_count;
 };
 
 enum metrics_format {

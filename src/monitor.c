@@ -1,46 +1,49 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
 #include <inttypes.h>
-#include <net/if_arp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 
 #include "aggregate_report.h"
-#include "attach.h"
 #include "clock.h"
 #include "events.h"
+#include "interfaces.h"
 #include "kernel.h"
 #include "mapclean.h"
 #include "metrics_server.h"
 #include "monitor.h"
-#include "netdev.h"
+#include "privileges.h"
 
 /* A line appears within this and its processing. */
 #define DRAIN_INTERVAL_NS (40 * PPING_NS_PER_MS)
 /* How long a CPU may take from reading the clock to handing over its event. */
 #define HANDOVER_NS (2 * PPING_NS_PER_MS)
+/* Flows that timed out and wait for an output that takes nothing, 7 MB of them; the rest is counted. */
+#define WAITING_LIMIT 65536
 /* Metrics are at most this old. */
 #define METRICS_AGE_NS (5 * PPING_NS_PER_SEC)
 
 struct monitor {
 	const struct options *options;
+	const struct rules *rules;
+	uint64_t rules_ns; /* since when no packet was judged by others */
 	struct sink *sink;
 	struct kernel *kernel;
 	struct events *events;
-	struct netdev *netdev;
-	struct netdev_info device; /* ifindex 0: it is away */
-	struct attach *attach;
+	struct interfaces *interfaces;
 	struct mapclean *clean;
 	struct aggregate_report *report; /* NULL without --aggregate */
 	struct metrics *metrics; /* and its server: NULL without --metrics */
 	struct metrics_server *metrics_server;
-	struct loop_source *events_source, *netdev_source, *drain_timer, *second_timer;
+	struct loop_source *events_source, *drain_timer, *second_timer;
 	struct loop_source *report_timer, *fold_timer;
 	struct loop_source *status_timer, *duration_timer;
 	struct status_look looked; /* for --status */
+	struct status_look *looked_at; /* and at each of several interfaces, by its number */
 	bool draining; /* events_source is watched */
+	bool tell_due; /* losses could not be told while it was not */
 	bool finished;
 	bool report_due; /* and could not go out: the reader of our output is slow */
 	uint64_t start_ns, end_ns;
@@ -58,6 +61,10 @@ static int on_event(void *ctx, const struct pping_event *event)
 {
 	struct monitor *m = ctx;
 
+	/* it was on its way when the rules changed */
+	if (event->timestamp < m->rules_ns && event->type != PPING_EVENT_LOST &&
+	    rules__exclude(m->rules, &event->flow))
+		return 0;
 	if (m->metrics)
 		metrics__event(m->metrics, event);
 	return sink__event(m->sink, event);
@@ -72,6 +79,40 @@ static int drain(struct monitor *m, uint64_t horizon)
 	return err ? err : flushed;
 }
 
+static int read_counters(struct monitor *m)
+{
+	int err = kernel__counters(m->kernel, &m->counters);
+
+	if (err)
+		fprintf(stderr, "pping: can't read the counters: %s\n", strerror(-err));
+	return err;
+}
+
+/* Losses belong to the data: whoever reads them alone must know that some are missing. */
+static int tell_lost(struct monitor *m)
+{
+	struct pping_event event = { .type = PPING_EVENT_LOST };
+	uint64_t lost = summary__lost(&m->counters);
+
+	if (lost == m->lost_told)
+		return 0;
+	event.timestamp = clock__now();
+	event.lost = lost - m->lost_told;
+	m->lost_told = lost;
+	return events__add(m->events, &event);
+}
+
+/* The output takes something again: what was lost meanwhile lies before all that comes now. */
+static int tell_lost_meanwhile(struct monitor *m)
+{
+	int err = m->tell_due ? read_counters(m) : 0;
+
+	if (!err && m->tell_due)
+		err = tell_lost(m);
+	m->tell_due = false;
+	return err;
+}
+
 /* While the reader of our output is slow, events wait in the rings, and what is too much is counted there. */
 static int drain_if_wanted(struct monitor *m)
 {
@@ -80,6 +121,8 @@ static int drain_if_wanted(struct monitor *m)
 	if (wanted != m->draining) {
 		int err = loop__watch(m->events_source, wanted ? EPOLLIN : 0);
 
+		if (!err && wanted)
+			err = tell_lost_meanwhile(m);
 		if (err)
 			return err;
 		m->draining = wanted;
@@ -107,26 +150,6 @@ static void watch_pressure(struct monitor *m)
 	kernel__set_pressed(m->kernel, flows - m->new_flows > limit);
 	m->new_flows = flows;
 	m->new_flows_ns = now;
-}
-
-/* Losses belong to the data: whoever reads them alone must know that some are missing. */
-static int tell_lost(struct monitor *m)
-{
-	struct pping_event event = { .type = PPING_EVENT_LOST };
-	uint64_t lost;
-	int err = kernel__counters(m->kernel, &m->counters);
-
-	if (err) {
-		fprintf(stderr, "pping: can't read the counters: %s\n", strerror(-err));
-		return err;
-	}
-	lost = summary__lost(&m->counters);
-	if (lost == m->lost_told)
-		return 0;
-	event.timestamp = clock__now();
-	event.lost = lost - m->lost_told;
-	m->lost_told = lost;
-	return events__add(m->events, &event);
 }
 
 /*
@@ -159,26 +182,66 @@ static int on_second(void *ctx, uint64_t expirations)
 	(void)expirations;
 	kernel__tick(m->kernel);
 	sink__check_clock(m->sink);
-	err = tell_lost(m);
-	if (!err)
-		tell_pressure(m);
-	return err;
+	err = read_counters(m);
+	if (err)
+		return err;
+	tell_pressure(m);
+	/* nor may news of losses pile up while nobody reads them */
+	m->tell_due |= !m->draining;
+	return m->draining ? tell_lost(m) : 0;
 }
 
 /* --- --status, --duration ----------------------------------------------------------- */
 
-static int look(struct monitor *m, struct status_look *at)
+static void look_at_load(const char *name, struct status_look *at)
 {
 	struct netdev_info info;
 
+	if (netdev__find(name, &info) || !info.has_stats)
+		return;
+	at->has_stats = true;
+	at->stats = info.stats;
+	at->ifindex = info.ifindex;
+}
+
+static int look(struct monitor *m, struct status_look *at)
+{
 	memset(at, 0, sizeof(*at));
 	at->mono_ns = clock__now() - HANDOVER_NS;
-	if (!netdev__find(m->options->interface, &info) && info.has_stats) {
-		at->has_stats = true;
-		at->stats = info.stats;
-		at->ifindex = info.ifindex;
-	}
+	if (!m->options->several)
+		look_at_load(m->options->interface, at);
 	return kernel__counters(m->kernel, &at->counters);
+}
+
+/* Each of several interfaces: told is called with what was before, unless it is NULL. */
+static int look_at_each(struct monitor *m, uint64_t mono_ns,
+			int (*told)(struct monitor *m, const struct status *status))
+{
+	const struct interfaces_row *rows;
+	size_t n = interfaces__rows(m->interfaces, &rows);
+	int err = 0;
+
+	for (size_t i = 0; i < n && !err; i++) {
+		struct status_look *last = &m->looked_at[rows[i].number];
+		struct status status = { .interface = rows[i].name, .from = *last };
+
+		if (!rows[i].ifindex)
+			continue;
+		status.to =
+			(struct status_look){ .mono_ns = mono_ns, .counters = rows[i].counters };
+		look_at_load(rows[i].name, &status.to);
+		/* came since: of the time before nothing is known */
+		if (told && last->mono_ns && last->ifindex == rows[i].ifindex)
+			err = told(m, &status);
+		*last = status.to;
+		last->ifindex = rows[i].ifindex;
+	}
+	return err;
+}
+
+static int tell_status(struct monitor *m, const struct status *status)
+{
+	return sink__status(m->sink, status);
 }
 
 /* Events from before it are out first: records are in order of time. */
@@ -199,7 +262,8 @@ static int on_status(void *ctx, uint64_t expirations)
 	status.from = m->looked;
 	status.flows = pass->did.n[PPING_CLEANUP_REPLIED];
 	m->looked = status.to;
-	return sink__status(m->sink, &status);
+	err = sink__status(m->sink, &status);
+	return err ? err : look_at_each(m, status.to.mono_ns, tell_status);
 }
 
 static int on_duration(void *ctx, uint64_t expirations)
@@ -215,7 +279,10 @@ static int start_timers(struct monitor *m, struct loop *loop)
 	int err = 0;
 
 	if (o->status_interval_ns) {
-		err = look(m, &m->looked);
+		m->looked_at = calloc(PPING_INTERFACE_NUMBERS, sizeof(*m->looked_at));
+		err = m->looked_at ? look(m, &m->looked) : -ENOMEM;
+		if (!err)
+			err = look_at_each(m, m->looked.mono_ns, NULL);
 		if (!err)
 			err = loop__timer(loop, o->status_interval_ns, on_status, m,
 					  &m->status_timer);
@@ -231,6 +298,10 @@ static int on_timeout_event(void *ctx, const struct pping_event *event)
 {
 	struct monitor *m = ctx;
 
+	if (!m->draining && events__waiting(m->events) >= WAITING_LIMIT) {
+		kernel__count_untaken(m->kernel);
+		return 0;
+	}
 	return events__add(m->events, event);
 }
 
@@ -269,16 +340,28 @@ static int start_cleaning(struct monitor *m, struct loop *loop)
 	return mapclean__new(&m->clean, loop, &settings);
 }
 
+int monitor__set_rules(struct monitor *m, const struct rules *rules)
+{
+	int err = kernel__set_rules(m->kernel, rules, m->rules);
+
+	if (err) {
+		fprintf(stderr, "pping: can't set new rules: %s; the old ones stay\n",
+			strerror(-err));
+		return 1;
+	}
+	m->rules = rules;
+	m->rules_ns = clock__now();
+	return mapclean__run_pass(m->clean);
+}
+
 /* --- aggregates ------------------------------------------------------------------ */
 
 static int make_report(struct monitor *m, uint64_t time_ns)
 {
-	int err = kernel__counters(m->kernel, &m->counters);
+	int err = read_counters(m);
 
-	if (err) {
-		fprintf(stderr, "pping: can't read the counters: %s\n", strerror(-err));
+	if (err)
 		return err;
-	}
 	m->report_due = false;
 	return aggregate_report__make(m->report, time_ns, &m->counters, m->evicted);
 }
@@ -368,10 +451,11 @@ static int on_scrape(void *ctx, enum metrics_format format, struct text *to)
 		.flows_replied = last->did.n[PPING_CLEANUP_REPLIED],
 		.records = sink__records(m->sink),
 		.prefixes = m->report ? aggregate_report__prefixes(m->report) : 0,
-		.up = m->attach && m->device.up,
+		.up = interfaces__up(m->interfaces),
 	};
 	int err = kernel__counters(m->kernel, &state.counters);
 
+	state.interfaces_count = interfaces__rows(m->interfaces, &state.interfaces);
 	if (!err)
 		metrics__text(m->metrics, &state, format, to);
 	return err;
@@ -391,163 +475,15 @@ static int start_metrics(struct monitor *m, struct loop *loop)
 	return metrics_server__new(&m->metrics_server, loop, &m->options->metrics, on_scrape, m);
 }
 
-/* --- the interface ---------------------------------------------------------------- */
-
-static void note(const struct monitor *m, const char *text)
-{
-	if (!m->options->quiet)
-		fprintf(stderr, "pping: %s %s\n", m->options->interface, text);
-}
-
-static int attach(struct monitor *m)
-{
-	struct attach_settings settings = {
-		.kernel = m->kernel,
-		.name = m->options->interface,
-		.ifindex = m->device.ifindex,
-		.ingress_hook = m->options->ingress_hook,
-		.xdp_mode = m->options->xdp_mode,
-	};
-	char text[128];
-	int err = attach__new(&m->attach, &settings);
-
-	if (err)
-		return err;
-	snprintf(text, sizeof(text), "is being monitored (%s)%s", attach__how(m->attach),
-		 m->device.up ? "" : "; it is down");
-	note(m, text);
-	return 0;
-}
-
-static void detach(struct monitor *m)
-{
-	attach__free(m->attach);
-	m->attach = NULL;
-}
-
-static int on_removed(void *ctx)
-{
-	struct monitor *m = ctx;
-
-	detach(m);
-	m->device.ifindex = 0;
-	if (m->options->exit_on_removal) {
-		note(m, "was removed");
-		return LOOP_STOP;
-	}
-	note(m, "was removed; waiting for its return");
-	return 0;
-}
-
-static int come_back(struct monitor *m, const struct netdev_info *info)
-{
-	if (netdev__is_l3(info->arp_type) != netdev__is_l3(m->device.arp_type)) {
-		fprintf(stderr, "pping: %s came back as another kind of device: start pping anew\n",
-			m->options->interface);
-		return -EMEDIUMTYPE;
-	}
-	detach(m);
-	m->device = *info;
-	return attach(m);
-}
-
-static int on_changed(void *ctx, const struct netdev_info *info)
-{
-	struct monitor *m = ctx;
-	bool was_up = m->device.up;
-	int err;
-
-	if (info->ifindex != m->device.ifindex) {
-		err = come_back(m, info);
-		if (err != -ENODEV && err != -ENXIO)
-			return err;
-		/* gone again already: the news of that is on its way */
-		m->device.ifindex = 0;
-		return 0;
-	}
-	m->device = *info;
-	if (was_up != info->up)
-		note(m, info->up ? "is up" : "is down; waiting for it to come up");
-	return 0;
-}
-
-static int on_address_added(void *ctx, const union pping_addr *addr)
-{
-	struct monitor *m = ctx;
-	int err = kernel__add_local(m->kernel, addr);
-
-	if (err)
-		fprintf(stderr, "pping: more than %d local addresses: the rest is not left out\n",
-			PPING_MAX_LOCAL_ADDRS);
-	return 0;
-}
-
-static int on_address_removed(void *ctx, const union pping_addr *addr)
-{
-	struct monitor *m = ctx;
-
-	kernel__remove_local(m->kernel, addr);
-	return 0;
-}
-
-static int on_netdev(void *ctx, uint32_t epoll_events)
-{
-	struct monitor *m = ctx;
-
-	(void)epoll_events;
-	return netdev__read(m->netdev);
-}
-
-static int find_device(struct monitor *m)
-{
-	const char *name = m->options->interface;
-	int err = netdev__find(name, &m->device);
-
-	if (err) {
-		fprintf(stderr, "pping: %s: %s\n", name,
-			err == -ENODEV ? "no such interface; \"ip link\" lists them"
-				       : strerror(-err));
-		return err;
-	}
-	if (!netdev__is_l3(m->device.arp_type) && !netdev__is_ethernet(m->device.arp_type)) {
-		fprintf(stderr, "pping: %s: not an Ethernet, PPP or IP interface (ARP type %u)\n",
-			name, m->device.arp_type);
-		return -EPROTONOSUPPORT;
-	}
-	if (netdev__is_l3(m->device.arp_type) && m->options->ingress_hook == HOOK_XDP) {
-		fprintf(stderr,
-			"pping: %s: XDP needs an interface with Ethernet headers; use "
-			"-I tc\n",
-			name);
-		return -EOPNOTSUPP;
-	}
-	return 0;
-}
-
-static int watch_device(struct monitor *m, struct loop *loop)
-{
-	struct netdev_handlers handlers = {
-		.ctx = m,
-		.changed = on_changed,
-		.removed = on_removed,
-		.address_added = on_address_added,
-		.address_removed = on_address_removed,
-	};
-	int err = netdev__watch(&m->netdev, m->options->interface, &handlers);
-
-	if (err)
-		return err;
-	return loop__add(loop, netdev__fd(m->netdev), EPOLLIN, on_netdev, m, &m->netdev_source);
-}
-
 /* --- begin and end ------------------------------------------------------------------ */
 
 static int load(struct monitor *m)
 {
 	struct kernel_settings settings = {
 		.options = m->options,
-		.l3_device = netdev__is_l3(m->device.arp_type),
-		.loopback = m->device.arp_type == ARPHRD_LOOPBACK,
+		.rules = m->rules,
+		.link = interfaces__first_link(m->interfaces),
+		.numbers = interfaces__numbers(m->interfaces),
 	};
 	int err = kernel__open(&m->kernel, &settings);
 
@@ -557,7 +493,7 @@ static int load(struct monitor *m)
 /* The buffer is open before the programs attach, and they attach last: nothing is missed. */
 static int start(struct monitor *m, struct loop *loop)
 {
-	int err = find_device(m);
+	int err = interfaces__find(&m->interfaces, m->options);
 
 	/* who connects now waits in the socket until the loop runs */
 	if (!err)
@@ -571,7 +507,7 @@ static int start(struct monitor *m, struct loop *loop)
 		err = loop__add(loop, events__fd(m->events), EPOLLIN, on_events, m,
 				&m->events_source);
 	if (!err)
-		err = watch_device(m, loop);
+		err = interfaces__watch(m->interfaces, loop, m->kernel);
 	if (!err)
 		err = start_cleaning(m, loop);
 	if (!err)
@@ -580,16 +516,13 @@ static int start(struct monitor *m, struct loop *loop)
 		err = loop__timer(loop, DRAIN_INTERVAL_NS, on_drain_timer, m, &m->drain_timer);
 	if (!err)
 		err = loop__timer(loop, PPING_NS_PER_SEC, on_second, m, &m->second_timer);
-	/* loading takes a while: since we listen nothing escapes us, but before it may have changed */
 	if (!err)
-		err = find_device(m);
-	if (!err)
-		err = attach(m);
+		err = interfaces__attach(m->interfaces);
 	return err ? err : start_timers(m, loop);
 }
 
 int monitor__new(struct monitor **monitor, struct loop *loop, const struct options *options,
-		 struct sink *sink)
+		 const struct rules *rules, struct sink *sink)
 {
 	struct monitor *m = calloc(1, sizeof(*m));
 	int err;
@@ -597,6 +530,7 @@ int monitor__new(struct monitor **monitor, struct loop *loop, const struct optio
 	if (!m)
 		return -ENOMEM;
 	m->options = options;
+	m->rules = rules;
 	m->sink = sink;
 	m->draining = true;
 	m->start_ns = clock__now();
@@ -613,10 +547,12 @@ int monitor__finish(struct monitor *m)
 {
 	int err, drained;
 
-	detach(m);
+	interfaces__detach(m->interfaces);
 	m->end_ns = clock__now();
 	err = mapclean__run_pass(m->clean);
 	m->finished = true;
+	if (!err)
+		err = read_counters(m);
 	if (!err)
 		err = tell_lost(m);
 	drained = events__drain(m->events, UINT64_MAX, on_event, m);
@@ -638,7 +574,8 @@ void monitor__summary(struct monitor *m, struct summary *s)
 	s->elapsed_ns = (m->end_ns ? m->end_ns : clock__now()) - m->start_ns;
 	kernel__counters(m->kernel, &s->counters);
 	s->evicted = m->evicted;
-	s->down = m->device.ifindex && !m->device.up;
+	s->down = interfaces__down(m->interfaces);
+	s->interfaces_count = interfaces__rows(m->interfaces, &s->interfaces);
 	s->counted_present = last->passes > 0;
 	s->present = last->did.n[PPING_CLEANUP_SEEN] - last->did.n[PPING_CLEANUP_REMOVED];
 	s->present_replied = last->did.n[PPING_CLEANUP_REPLIED];
@@ -650,27 +587,44 @@ void monitor__counters(struct monitor *m, struct pping_counters *counters)
 	kernel__counters(m->kernel, counters);
 }
 
-const char *monitor__attached(const struct monitor *m)
+const char *monitor__attached(struct monitor *m)
 {
-	return m->attach ? attach__how(m->attach) : "away";
+	return interfaces__how(m->interfaces);
+}
+
+const char *monitor__interface(const struct monitor *m, uint32_t number)
+{
+	return interfaces__name(m->interfaces, number);
+}
+
+size_t monitor__interfaces(struct monitor *m, const struct interfaces_row **rows)
+{
+	return interfaces__rows(m->interfaces, rows);
+}
+
+uint64_t monitor__capabilities(const struct monitor *m)
+{
+	/* before 5.19 kernel.unprivileged_bpf_disabled is about our own maps too */
+	uint64_t maps = kernel__is_older(5, 19) ? PRIVILEGES_BIT(CAP_BPF) : 0;
+
+	return interfaces__capabilities(m->interfaces) | maps;
 }
 
 void monitor__free(struct monitor *m)
 {
 	if (!m)
 		return;
-	detach(m);
+	interfaces__free(m->interfaces);
 	loop__remove(m->duration_timer);
 	loop__remove(m->status_timer);
 	loop__remove(m->fold_timer);
 	loop__remove(m->report_timer);
 	loop__remove(m->second_timer);
 	loop__remove(m->drain_timer);
-	loop__remove(m->netdev_source);
 	loop__remove(m->events_source);
 	metrics_server__free(m->metrics_server);
 	mapclean__free(m->clean);
-	netdev__free(m->netdev);
+	free(m->looked_at);
 	aggregate_report__free(m->report);
 	metrics__free(m->metrics);
 	events__free(m->events);

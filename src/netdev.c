@@ -18,11 +18,18 @@
 /* Datagrams in one netdev__read: the other handlers of the loop want their turn. */
 #define READ_MAX 256
 
+/* An interface that the handlers know of. */
+struct told {
+	struct netdev_info info;
+	bool seen; /* in this dump */
+};
+
 struct netdev {
 	struct netdev_handlers handlers;
-	char *name;
+	char **names; /* NULL at the end */
 	int fd;
-	struct netdev_info told; /* ifindex 0: there is none */
+	struct told *told;
+	size_t n_told;
 	struct addresses *addresses;
 	/* Notifications were lost: ask for everything once the socket is empty. */
 	bool stale;
@@ -59,7 +66,7 @@ bool netdev__is_ethernet(unsigned short arp_type)
 }
 
 struct find {
-	const char *name;
+	const char *const names[2];
 	struct netdev_info *info;
 	bool found;
 };
@@ -67,10 +74,8 @@ struct find {
 static int found_link(void *ctx, const struct nlmsghdr *message)
 {
 	struct find *find = ctx;
-	bool named;
 
-	if (message->nlmsg_type == RTM_NEWLINK &&
-	    rtnetlink__link(message, find->name, find->info, &named))
+	if (message->nlmsg_type == RTM_NEWLINK && rtnetlink__link(message, find->names, find->info))
 		find->found = true;
 	return 0;
 }
@@ -85,7 +90,7 @@ int netdev__find(const char *name, struct netdev_info *info)
 	} request = {
 		.header.nlmsg_type = RTM_GETLINK,
 	};
-	struct find find = { .name = name, .info = info };
+	struct find find = { .names = { name }, .info = info };
 	size_t size = strlen(name) + 1;
 	int err;
 
@@ -105,42 +110,86 @@ int netdev__find(const char *name, struct netdev_info *info)
 static bool same_info(const struct netdev_info *a, const struct netdev_info *b)
 {
 	return a->ifindex == b->ifindex && a->arp_type == b->arp_type && a->mtu == b->mtu &&
-	       a->up == b->up && a->running == b->running;
+	       a->up == b->up && a->running == b->running && !strcmp(a->name, b->name);
 }
 
-static int link_removed(struct netdev *watch)
+static struct told *find_told(struct netdev *watch, int ifindex)
 {
-	watch->told = (struct netdev_info){ 0 };
-	return watch->handlers.removed(watch->handlers.ctx);
+	for (size_t i = 0; i < watch->n_told; i++)
+		if (watch->told[i].info.ifindex == ifindex)
+			return &watch->told[i];
+	return NULL;
+}
+
+static struct told *add_told(struct netdev *watch)
+{
+	struct told *told = reallocarray(watch->told, watch->n_told + 1, sizeof(*told));
+
+	if (!told)
+		return NULL;
+	watch->told = told;
+	told = &watch->told[watch->n_told++];
+	memset(told, 0, sizeof(*told));
+	return told;
+}
+
+static int link_removed(struct netdev *watch, struct told *told)
+{
+	int ifindex = told->info.ifindex;
+
+	*told = watch->told[--watch->n_told];
+	return watch->handlers.removed(watch->handlers.ctx, ifindex);
+}
+
+/* Have both the one name, of which there is one at a time? */
+static bool excludes(const struct netdev *watch, const struct netdev_info *a,
+		     const struct netdev_info *b)
+{
+	return a->ifindex != b->ifindex &&
+	       (!strcmp(a->name, b->name) ||
+		(a->wanted == b->wanted && !rtnetlink__is_pattern(watch->names[a->wanted])));
 }
 
 static int link_changed(struct netdev *watch, const struct netdev_info *info)
 {
+	struct told *told = find_told(watch, info->ifindex);
 	int ret;
 
-	if (same_info(&watch->told, info))
-		return 0;
+	if (told) {
+		told->seen = true;
+		if (same_info(&told->info, info))
+			return 0;
+	}
 	/* Nobody told us that the old one went. */
-	if (watch->told.ifindex && watch->told.ifindex != info->ifindex) {
-		ret = link_removed(watch);
+	for (size_t i = 0; i < watch->n_told; i++) {
+		if (!excludes(watch, &watch->told[i].info, info))
+			continue;
+		ret = link_removed(watch, &watch->told[i]);
 		if (ret)
 			return ret;
+		break;
 	}
-	watch->told = *info;
+	told = find_told(watch, info->ifindex);
+	if (!told)
+		told = add_told(watch);
+	if (!told)
+		return failed("cannot follow the interfaces' state", -ENOMEM);
+	*told = (struct told){ *info, true };
 	return watch->handlers.changed(watch->handlers.ctx, info);
 }
 
 static int link_message(struct netdev *watch, const struct nlmsghdr *message)
 {
 	struct netdev_info info;
-	bool named;
+	struct told *told;
 
-	if (!rtnetlink__link(message, watch->name, &info, &named))
+	if (!rtnetlink__link(message, (const char *const *)watch->names, &info))
 		return 0;
-	if (message->nlmsg_type == RTM_NEWLINK && named)
+	if (message->nlmsg_type == RTM_NEWLINK && info.wanted >= 0)
 		return link_changed(watch, &info);
 	/* Deleted, moved to another namespace, or renamed. */
-	return info.ifindex == watch->told.ifindex ? link_removed(watch) : 0;
+	told = find_told(watch, info.ifindex);
+	return told ? link_removed(watch, told) : 0;
 }
 
 static int address_removed(void *ctx, const union pping_addr *addr)
@@ -238,18 +287,80 @@ static int dump_addresses(struct netdev *watch)
 	return 0;
 }
 
-static int resync(struct netdev *watch)
+/* One name: the kernel finds it. */
+static bool is_single(const struct netdev *watch)
+{
+	return !watch->names[1] && !rtnetlink__is_pattern(watch->names[0]);
+}
+
+static int ask_for_link(struct netdev *watch)
 {
 	struct netdev_info info;
-	int ret = netdev__find(watch->name, &info);
+	int ret = netdev__find(watch->names[0], &info);
 
 	if (ret && ret != -ENODEV)
 		return failed("cannot find the interface", ret);
 	if (!ret)
-		ret = link_changed(watch, &info);
-	else
-		ret = watch->told.ifindex ? link_removed(watch) : 0;
-	return ret ? ret : dump_addresses(watch);
+		return link_changed(watch, &info);
+	return watch->n_told ? link_removed(watch, watch->told) : 0;
+}
+
+/* Those that the dump did not have. */
+static int sweep_links(struct netdev *watch)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < watch->n_told && !ret;) {
+		if (watch->told[i].seen)
+			i++;
+		else
+			ret = link_removed(watch, &watch->told[i]);
+	}
+	return ret;
+}
+
+/* As dump_addresses() does: interrupted every time, it leaves watch->stale. */
+static int dump_links(struct netdev *watch)
+{
+	int err = -EINTR;
+
+	watch->result = 0;
+	watch->stale = true;
+	for (int i = 0; i < DUMP_TRIES && err == -EINTR && !watch->result; i++) {
+		struct {
+			struct nlmsghdr header;
+			struct ifinfomsg link;
+		} request = {
+			.header.nlmsg_type = RTM_GETLINK,
+			.header.nlmsg_flags = NLM_F_DUMP,
+			.header.nlmsg_len = sizeof(request),
+		};
+
+		for (size_t t = 0; t < watch->n_told; t++)
+			watch->told[t].seen = false;
+		err = netlink__request(&request.header, any_message, watch);
+	}
+	if (watch->result)
+		return watch->result;
+	if (err && err != -EINTR)
+		return failed("cannot list the interfaces", err);
+	if (err)
+		return 0;
+	watch->stale = false;
+	return sweep_links(watch);
+}
+
+int netdev__sync(struct netdev *watch)
+{
+	bool stale;
+	int ret = is_single(watch) ? ask_for_link(watch) : dump_links(watch);
+
+	if (ret)
+		return ret;
+	stale = watch->stale && !is_single(watch);
+	ret = dump_addresses(watch);
+	watch->stale |= stale;
+	return ret;
 }
 
 int netdev__read(struct netdev *watch)
@@ -258,7 +369,7 @@ int netdev__read(struct netdev *watch)
 		int ret = netlink__receive(watch->fd, watch->buf);
 
 		if (ret == -EAGAIN)
-			return watch->stale ? resync(watch) : 0;
+			return watch->stale ? netdev__sync(watch) : 0;
 		if (ret == -ENOBUFS || ret == -EMSGSIZE) {
 			/* More are lost until the socket is empty; only then is it time to ask. */
 			watch->stale = true;
@@ -273,7 +384,50 @@ int netdev__read(struct netdev *watch)
 	return 0;
 }
 
-int netdev__watch(struct netdev **result, const char *name, const struct netdev_handlers *handlers)
+static char **copy_names(const char *const *names)
+{
+	size_t n = 0;
+	char **copy;
+
+	while (names[n])
+		n++;
+	copy = calloc(n + 1, sizeof(*copy));
+	for (size_t i = 0; copy && i < n; i++) {
+		copy[i] = strdup(names[i]);
+		if (!copy[i])
+			return copy; /* shorter: as good as none */
+	}
+	return copy;
+}
+
+static void free_names(char **names)
+{
+	for (size_t i = 0; names && names[i]; i++)
+		free(names[i]);
+	free(names);
+}
+
+/* A single name's interface need not be told. */
+static int find_first(struct netdev *watch)
+{
+	struct netdev_info info;
+	struct told *told;
+	int err;
+
+	if (!is_single(watch))
+		return 0;
+	err = netdev__find(watch->names[0], &info);
+	if (err)
+		return err == -ENODEV ? 0 : err;
+	told = add_told(watch);
+	if (!told)
+		return -ENOMEM;
+	told->info = info;
+	return 0;
+}
+
+int netdev__watch(struct netdev **result, const char *const *names,
+		  const struct netdev_handlers *handlers)
 {
 	struct netdev *watch = calloc(1, sizeof(*watch));
 	int ret = -ENOMEM;
@@ -282,17 +436,14 @@ int netdev__watch(struct netdev **result, const char *name, const struct netdev_
 		return failed("cannot follow the interface's state", ret);
 	watch->fd = -1;
 	watch->handlers = *handlers;
-	watch->name = strdup(name);
+	watch->names = copy_names(names);
 	watch->addresses = addresses__new();
 	watch->buf = malloc(NETLINK_BUFFER);
-	if (watch->name && watch->addresses && watch->buf)
+	if (watch->names && watch->names[0] && watch->addresses && watch->buf)
 		ret = watch->fd =
 			netlink__subscribe(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
-	if (ret >= 0) {
-		ret = netdev__find(name, &watch->told);
-		if (ret == -ENODEV)
-			ret = 0;
-	}
+	if (ret >= 0)
+		ret = find_first(watch);
 	ret = ret ? failed("cannot follow the interface's state", ret) : dump_addresses(watch);
 	if (ret) {
 		netdev__free(watch);
@@ -314,7 +465,8 @@ void netdev__free(struct netdev *watch)
 	if (watch->fd >= 0)
 		close(watch->fd);
 	addresses__free(watch->addresses);
-	free(watch->name);
+	free_names(watch->names);
+	free(watch->told);
 	free(watch->buf);
 	free(watch);
 }

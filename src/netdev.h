@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The monitored interface and this host's own addresses, as rtnetlink tells
+ * The monitored interfaces and this host's own addresses, as rtnetlink tells
  * them (rtnetlink(7)); raw sockets, no library. Works in the network namespace
  * of the caller.
  */
@@ -22,6 +22,10 @@ struct netdev_stats {
 
 struct netdev_info {
 	int ifindex;
+	char name[16]; /* IFNAMSIZ; what the kernel calls it */
+	int wanted; /* by which of the names that were asked for, from 0; -1: by none */
+	int lower,
+		master; /* ifindex of what it lies on, or belongs to, in this namespace; 0: none */
 	unsigned short arp_type; /* ARPHRD_, net/if_arp.h */
 	unsigned int mtu;
 	bool up; /* IFF_UP */
@@ -43,13 +47,13 @@ bool netdev__is_ethernet(unsigned short arp_type);
 
 struct netdev_handlers {
 	void *ctx;
-	/* The named interface appeared (also under a new ifindex) or changed: info is its state now. */
+	/* A wanted interface appeared (also under a new ifindex) or changed: info is its state now. */
 	int (*changed)(void *ctx, const struct netdev_info *info);
 	/*
-	 * It went away (deleted, renamed, moved to another namespace). Is called
-	 * before changed tells of one that took its place.
+	 * It went away (deleted, moved to another namespace) or has a name that is not
+	 * wanted. Is called before changed tells of one that took its place.
 	 */
-	int (*removed)(void *ctx);
+	int (*removed)(void *ctx, int ifindex);
 	/* A unicast address of this host: IPv4 as ::ffff:a.b.c.d. Called for each at the start too. */
 	int (*address_added)(void *ctx, const union pping_addr *addr);
 	int (*address_removed)(void *ctx, const union pping_addr *addr);
@@ -58,16 +62,21 @@ struct netdev_handlers {
 struct netdev;
 
 /*
+ * names, NULL at the end, are of interfaces and patterns; see rtnetlink__link().
  * Subscribe first, then dump, so that nothing is missed; reports every address
- * (of all interfaces) through the handlers before it returns, but not the
- * interface: call netdev__find afterwards (also if it was called before), only
- * changes after netdev__watch are reported. An address that several interfaces
+ * (of all interfaces) through the handlers before it returns, but no interface.
+ * Of a single name: call netdev__find afterwards (also if it was called before),
+ * only changes after netdev__watch are reported. Otherwise netdev__sync reports
+ * those that are there. An address that several interfaces
  * carry is removed only when the last of them loses it. If the kernel says
  * notifications were lost (ENOBUFS), dump again and report the differences.
  * Returns 0, what a handler returned other than 0, or a negative errno; prints
  * its errors.
  */
-int netdev__watch(struct netdev **watch, const char *name, const struct netdev_handlers *handlers);
+int netdev__watch(struct netdev **watch, const char *const *names,
+		  const struct netdev_handlers *handlers);
+/* Ask for everything, and report what differs from what was reported. As netdev__read. */
+int netdev__sync(struct netdev *watch);
 /* Readable, or EPOLLERR after a loss: netdev__read is for both. */
 int netdev__fd(const struct netdev *watch);
 /*

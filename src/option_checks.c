@@ -217,7 +217,7 @@ static void choose_fields(struct parse *p)
 	if (opts->anonymity.method == ANONYMIZE_REMOVE)
 		usual &= ~FIELDS_ADDRESSES;
 	if (opts->fields || usual != fast)
-		opts->fields |= usual;
+		opts->fields |= usual | (opts->several ? FIELD_BIT(INTERFACE) : 0);
 }
 
 void option_checks__together(struct parse *p)
@@ -257,8 +257,28 @@ void option_checks__together(struct parse *p)
 			p, "--debug-cleanup conflicts with --cleanup-interval 0; leave one out");
 }
 
+/* What the run is called after several interfaces. */
+static void name_interfaces(struct options *opts)
+{
+	char *list = opts->interface_list;
+	size_t room = sizeof(opts->interface_list) - sizeof(",...");
+
+	for (size_t i = 0; opts->interfaces[i]; i++) {
+		if (strlen(list) + strlen(opts->interfaces[i]) > room) {
+			options_print__append(list, sizeof(opts->interface_list), "%s...",
+					      i ? "," : "");
+			break;
+		}
+		options_print__append(list, sizeof(opts->interface_list), "%s%s", i ? "," : "",
+				      opts->interfaces[i]);
+	}
+	opts->interface = list;
+}
+
 void option_checks__derive(struct parse *p)
 {
+	if (p->opts->several)
+		name_interfaces(p->opts);
 	if (!p->opts->track_icmp)
 		p->opts->track_tcp = true;
 	choose_fields(p);

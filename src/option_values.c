@@ -6,6 +6,8 @@
 
 #include "fields.h"
 #include "options_parse.h"
+#include "prefix.h"
+#include "rule.h"
 
 #define DIGITS "0123456789"
 
@@ -102,13 +104,23 @@ static void take_choice(struct parse *p, const struct option_row *row, const cha
 		complain_value(p, row, text, "is not known");
 }
 
+/* A pattern may be longer than a name, as [0-9] is. */
+#define PATTERN_MAX 63
+
+static bool is_pattern(const char *name)
+{
+	return strpbrk(name, "*?[");
+}
+
 /* The kernel's own rules (dev_valid_name), so that a typing error is told from a missing device. */
 static const char *check_interface(const char *name)
 {
 	if (!*name)
 		return "is empty";
-	if (strlen(name) >= IFNAMSIZ)
+	if (strlen(name) >= IFNAMSIZ && !is_pattern(name))
 		return "is longer than the 15 bytes of an interface name";
+	if (strlen(name) > PATTERN_MAX)
+		return "is longer than the 63 bytes of a pattern";
 	if (strpbrk(name, "/: \t\n\v\f\r"))
 		return "has a character that no interface name has";
 	if (!strcmp(name, ".") || !strcmp(name, ".."))
@@ -119,14 +131,23 @@ static const char *check_interface(const char *name)
 static void take_interface(struct parse *p, const struct option_row *row, const char *name)
 {
 	const char *why = check_interface(name);
+	struct options *opts = p->opts;
+	size_t n = 0;
 
-	if (why)
+	if (why) {
 		complain_value(p, row, name, why);
-	else if (p->given[row - options_table])
-		parse__complain(p, "--interface: only one -i for now; run another pping for %s",
-				QUOTE(name));
-	else
-		store(p, row, (uintptr_t)name);
+		return;
+	}
+	while (opts->interfaces[n] && strcmp(opts->interfaces[n], name))
+		n++;
+	if (n == OPTIONS_MAX_INTERFACES) {
+		parse__complain(p, "--%s: more than %d; give patterns, like 'eth*'", row->name,
+				OPTIONS_MAX_INTERFACES);
+		return;
+	}
+	opts->interfaces[n] = name;
+	opts->several |= n > 0 || is_pattern(name);
+	store(p, row, (uintptr_t)opts->interfaces[0]);
 }
 
 static void take_text(struct parse *p, const struct option_row *row, const char *text)
@@ -137,44 +158,10 @@ static void take_text(struct parse *p, const struct option_row *row, const char 
 		store(p, row, (uintptr_t)text);
 }
 
-/* Are all bits of addr from number first on 0? */
-static bool ends_with_zeros(const union pping_addr *addr, unsigned int first)
-{
-	for (unsigned int bit = first; bit < 128; bit++)
-		if (addr->b[bit / 8] >> (7 - bit % 8) & 1)
-			return false;
-	return true;
-}
-
-/* NULL or what is wrong with it. bits counts from the left of the stored 128. */
-static const char *parse_prefix(const char *text, struct option_prefix *prefix)
-{
-	size_t len = strcspn(text, "/"), digits = text[len] ? strspn(text + len + 1, DIGITS) : 0;
-	bool ipv4 = !strchr(text, ':');
-	unsigned int most = ipv4 ? 32 : 128, bits = most;
-	char address[INET6_ADDRSTRLEN];
-
-	memset(prefix, 0, sizeof(*prefix));
-	if (ipv4)
-		memset(prefix->addr.b + 10, 0xff, 2);
-	if (len >= sizeof(address))
-		return "is not an address";
-	snprintf(address, sizeof(address), "%.*s", (int)len, text);
-	if (inet_pton(ipv4 ? AF_INET : AF_INET6, address, prefix->addr.b + (ipv4 ? 12 : 0)) != 1)
-		return "is not an address";
-	if (text[len]) {
-		if (!digits || digits > 3 || text[len + 1 + digits] ||
-		    sscanf(text + len + 1, "%3u", &bits) != 1 || bits > most)
-			return "has no length that its kind of address can have";
-	}
-	prefix->bits = bits + 128 - most;
-	return ends_with_zeros(&prefix->addr, prefix->bits) ? NULL : "has bits behind its length";
-}
-
 static void take_prefix(struct parse *p, const struct option_row *row, const char *text)
 {
 	struct option_prefix prefix;
-	const char *why = parse_prefix(text, &prefix);
+	const char *why = prefix__parse(text, &prefix);
 
 	if (why)
 		complain_value(p, row, text, why);
@@ -183,6 +170,31 @@ static void take_prefix(struct parse *p, const struct option_row *row, const cha
 				OPTIONS_MAX_LOCAL);
 	else
 		p->opts->local[p->opts->locals++] = prefix;
+}
+
+/* Rules are kept as text: files are read again while pping runs, and then all of them. */
+static void take_rule(struct parse *p, const struct option_row *row, const char *text)
+{
+	struct option_rules *rules = &p->opts->rules;
+	bool file = row->kind == OPTION_RULE_FILE;
+	const char *why = NULL;
+	struct rule rule;
+
+	if (file && !*text)
+		why = "is empty";
+	else if (!file)
+		why = rule__parse(text, &rule);
+	if (why)
+		complain_value(p, row, text, why);
+	else if (rules->count == OPTIONS_MAX_RULES)
+		parse__complain(p, "--%s: more than %d in all; put them into a file", row->name,
+				OPTIONS_MAX_RULES);
+	else
+		rules->list[rules->count++] = (struct option_rule){
+			.text = text,
+			.exclude = !strncmp(row->name, "exclude", strlen("exclude")),
+			.file = file,
+		};
 }
 
 /*
@@ -245,17 +257,6 @@ static void take_storage(struct parse *p, const struct option_row *row, const ch
 		store(p, row, value);
 }
 
-/* Digits, 1 to 65535; 0 if it is anything else. */
-static uint16_t parse_port(const char *text)
-{
-	size_t digits = strspn(text, DIGITS);
-	unsigned int port = 0;
-
-	if (!digits || digits > 5 || text[digits] || sscanf(text, "%5u", &port) != 1)
-		return 0;
-	return port <= UINT16_MAX ? port : 0;
-}
-
 /* The part before the port, len bytes: none is 127.0.0.1. */
 static bool parse_host(const char *text, size_t len, union pping_addr *addr)
 {
@@ -290,7 +291,7 @@ static const char *parse_endpoint(const char *text, struct option_endpoint *endp
 		return "has an IPv6 address without brackets";
 	if (!colon && strchr(text, '.'))
 		return "has no port";
-	endpoint->port = parse_port(colon ? colon + 1 : text);
+	endpoint->port = rule__parse_port(colon ? colon + 1 : text);
 	if (!endpoint->port)
 		return "has a port that is no number from 1 to 65535";
 	return parse_host(text, len, &endpoint->addr) ? NULL : "has no address that is one";
@@ -407,6 +408,10 @@ void option_values__take(struct parse *p, const struct option_row *row, const ch
 		break;
 	case OPTION_PREFIX:
 		take_prefix(p, row, text);
+		break;
+	case OPTION_RULE:
+	case OPTION_RULE_FILE:
+		take_rule(p, row, text);
 		break;
 	case OPTION_SIZE:
 		take_size(p, row, text);

@@ -42,10 +42,20 @@ struct quoted parse__quote(const char *word)
 static void note_given(struct parse *p, const struct option_row *row, const char *text)
 {
 	bool secret = row->kind == OPTION_TEXT || row->kind == OPTION_FILE ||
-		      row->kind == OPTION_PREFIX || row->kind == OPTION_ENDPOINT;
+		      row->kind == OPTION_PREFIX || row->kind == OPTION_ENDPOINT ||
+		      row->kind == OPTION_RULE || row->kind == OPTION_RULE_FILE;
 
 	p->given[row - options_table] = true;
-	p->given_as[row - options_table] = secret ? row->arg : text ? text : "";
+	if (row->kind != OPTION_INTERFACE || !p->given_as[row - options_table])
+		p->given_as[row - options_table] = secret ? row->arg : text ? text : "";
+}
+
+/* Behind the first of them. */
+static void list_interfaces(struct options *opts)
+{
+	for (size_t i = 1; opts->interfaces[i]; i++)
+		options_print__append(opts->given, sizeof(opts->given), " --interface %s",
+				      opts->interfaces[i]);
 }
 
 static void list_given(struct parse *p)
@@ -55,9 +65,12 @@ static void list_given(struct parse *p)
 	for (const struct option_row *row = options_table; row->name; row++) {
 		const char *text = p->given_as[row - options_table];
 
-		if (p->given[row - options_table])
-			options_print__append(given, sizeof(p->opts->given), "%s--%s%s%s",
-					      *given ? " " : "", row->name, *text ? " " : "", text);
+		if (!p->given[row - options_table])
+			continue;
+		options_print__append(given, sizeof(p->opts->given), "%s--%s%s%s",
+				      *given ? " " : "", row->name, *text ? " " : "", text);
+		if (row->kind == OPTION_INTERFACE)
+			list_interfaces(p->opts);
 	}
 }
 

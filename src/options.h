@@ -30,6 +30,8 @@ enum option_xdp_mode { OPTION_XDP_UNSPECIFIED, OPTION_XDP_NATIVE, OPTION_XDP_GEN
 enum option_compress { COMPRESS_BY_NAME, COMPRESS_NONE, COMPRESS_ZSTD, COMPRESS_GZIP };
 
 #define OPTIONS_MAX_LOCAL 64
+#define OPTIONS_MAX_RULES 256
+#define OPTIONS_MAX_INTERFACES 64
 
 /* How addresses and ports are made unrecognisable, see anonymize.h. */
 struct option_anonymity {
@@ -45,6 +47,16 @@ struct option_prefix {
 	uint8_t bits;
 };
 
+/* --include and --exclude as they were given, see rules.h. */
+struct option_rules {
+	struct option_rule {
+		const char *text; /* a rule, or the name of a file of them */
+		bool exclude; /* not include */
+		bool file;
+	} list[OPTIONS_MAX_RULES];
+	uint32_t count;
+};
+
 /* Where a server listens. Port 0: nowhere. */
 struct option_endpoint {
 	union pping_addr addr; /* IPv4 as ::ffff:a.b.c.d */
@@ -53,11 +65,16 @@ struct option_endpoint {
 
 struct options {
 	/* one of the two is not NULL; strings point into argv */
-	const char *interface;
+	const char *interface; /* all of -i, with commas between them, cut where that is long */
 	const char *read_path; /* "-": stdin */
+	const char *interfaces[OPTIONS_MAX_INTERFACES +
+			       1]; /* names and patterns, each once; NULL at the end */
+	bool several; /* interfaces there may be: several names, or a pattern */
+	char interface_list[64]; /* what interface points to then */
 	const char *filter; /* NULL: none */
 	struct option_prefix local[OPTIONS_MAX_LOCAL];
 	uint32_t locals;
+	struct option_rules rules;
 	const char *write_path; /* NULL or "-": stdout */
 	bool rotating; /* write_path is a pattern of names: rotation.h; else one file, as it is */
 	enum option_compress compress; /* not COMPRESS_BY_NAME once parsed */
@@ -100,8 +117,9 @@ struct options {
 	uint32_t fields; /* fields.h: a JSON record's; 0: the usual ones */
 	bool quiet; /* no summary and no notes on stderr; errors stay */
 	bool exit_on_removal;
+	bool no_sandbox; /* give up no privileges */
 	/* the options that were given, with what they were given unless that may be anybody's secret */
-	char given[1024];
+	char given[2048];
 };
 
 enum options_verdict {

@@ -5,11 +5,18 @@
 #include <bpf/libbpf.h>
 
 #include "address_cipher.h"
+#include "capture.h"
 #include "compressor.h"
 #include "metrics_server.h"
 #include "fields.h"
 #include "options_print.h"
+#include "sandbox.h"
 #include "pping.h"
+
+/* The library can't be asked; the Makefile asks pkg-config. */
+#ifndef LIBXDP_VERSION
+#define LIBXDP_VERSION "unknown"
+#endif
 
 #define HELP_WIDTH 80
 #define HELP_INDENT 28 /* where the right column of --help begins */
@@ -67,9 +74,11 @@ void options_print__wants(const struct option_row *row, char *buf, size_t size)
 		break;
 	case OPTION_INTERFACE:
 		options_print__append(buf, size,
-				      "the name of an interface (\"ip link\" lists them)");
+				      "the name of an interface (\"ip link\" lists them), or a "
+				      "pattern like 'ppp*'");
 		break;
 	case OPTION_FILE:
+	case OPTION_RULE_FILE:
 		options_print__append(buf, size, "the name of a file");
 		break;
 	case OPTION_TEXT:
@@ -77,6 +86,11 @@ void options_print__wants(const struct option_row *row, char *buf, size_t size)
 		break;
 	case OPTION_PREFIX:
 		options_print__append(buf, size, "an address or a prefix like 192.0.2.0/24");
+		break;
+	case OPTION_RULE:
+		options_print__append(buf, size,
+				      "a prefix or an address, and a port if you like: "
+				      "192.0.2.0/24, [2001:db8::/32]:443, :443");
 		break;
 	case OPTION_SIZE:
 		options_print__append(buf, size,
@@ -174,6 +188,7 @@ void options_print__help(FILE *out, const struct option_row *rows)
 	      "  pping -i eth0                             the RTTs of TCP flows, as they come\n"
 	      "  pping -i eth0 -TC -F jsonl -w rtts.jsonl  TCP and ping, JSON lines in a file\n"
 	      "  pping -i eth0 -r 1000 -R 10               fewer samples of each flow\n"
+	      "  pping -i wan0 -i 'ppp*'                   several interfaces at once\n"
 	      "  pping --read trace.pcap -r 0              all RTTs in a capture\n",
 	      out);
 }
@@ -186,16 +201,27 @@ void options_print__fields(FILE *out, const struct option_row *rows)
 
 void options_print__version(FILE *out, const struct option_row *rows)
 {
+	const struct {
+		bool built_in;
+		const char *without;
+	} parts[] = {
+		{ capture__available(), "libpcap: --read" },
+		{ address_cipher__available(), "nettle, so without AES: --anonymize" },
+		{ compressor__has(COMPRESSOR_ZSTD), "zstd: --compress zstd" },
+		{ metrics_server__available(), "libmicrohttpd: --metrics" },
+		{ sandbox__filters(), "libseccomp: the filter of system calls" },
+	};
+
 	(void)rows;
 	fprintf(out,
 		"pping " PPING_VERSION "\n"
 		"libbpf %s\n"
-		"%s%s%s"
-		"needs Linux 5.15 with BTF; proven on 6.1 and newer\n",
-		libbpf_version_string(),
-		address_cipher__available() ? "" : "without nettle, so without AES: --anonymize\n",
-		compressor__has(COMPRESSOR_ZSTD) ? "" : "without zstd: --compress zstd\n",
-		metrics_server__available() ? "" : "without libmicrohttpd: --metrics\n");
+		"libxdp %s when built\n",
+		libbpf_version_string(), LIBXDP_VERSION);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (!parts[i].built_in)
+			fprintf(out, "without %s\n", parts[i].without);
+	fputs("needs Linux 5.15 with BTF; proven on 6.1 and newer\n", out);
 }
 
 /* --- the man page ------------------------------------------------------------------ */
@@ -272,8 +298,8 @@ void options_print__man(FILE *out, const struct option_row *rows)
 {
 	fputs(".SH OPTIONS\n"
 	      "Long names may be shortened as long as only one option begins so.\n"
-	      "Of an option that is given twice the last one counts, "
-	      "\\fB\\-i\\fR may be given only once, and each \\fB\\-\\-local\\fR adds to the "
+	      "Of an option that is given twice the last one counts, but each \\fB\\-i\\fR, "
+	      "\\fB\\-\\-local\\fR, \\fB\\-\\-include\\fR and \\fB\\-\\-exclude\\fR adds to the "
 	      "others.\n",
 	      out);
 	for (const struct option_row *row = rows; row->name; row++) {
@@ -319,6 +345,7 @@ static void print_completer(FILE *out, const struct option_row *row)
 		fputs("' -- \"${cur##*,}\")\n", out);
 		break;
 	case OPTION_FILE:
+	case OPTION_RULE_FILE:
 		/* default: what begins with a quote is left to bash itself. */
 		fputs("\t\tcompopt -o filenames -o default 2>/dev/null\n"
 		      "\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n",

@@ -20,6 +20,8 @@ enum option_kind {
 	OPTION_FILE,
 	OPTION_TEXT, /* as it is given */
 	OPTION_PREFIX, /* may be given several times */
+	OPTION_RULE, /* a prefix that may have a port; may be given several times */
+	OPTION_RULE_FILE, /* a file of these; may be given several times */
 	OPTION_SIZE, /* bytes, or with K, M, G or T so many KiB, MiB, GiB or TiB */
 	OPTION_STORAGE, /* a size, and ",stop" or ",drop-oldest" */
 	OPTION_ENDPOINT, /* an address and a port */

@@ -59,11 +59,16 @@ static const char *const port_choices[] = {
 /* clang-format off */
 const struct option_row options_table[] = {
 	{ OPTION_GROUP_WHAT, 'i', "interface", "NAME", OPTION_INTERFACE, FIELD(interface),
-	  .help = "the interface to monitor; it or --read is required",
-	  .more = "An RTT is found where both directions of a flow pass through this interface. "
+	  .help = "the interface to monitor, or a pattern of names like 'ppp*'; may be given several "
+		  "times; it or --read is required",
+	  .more = "An RTT is found where both directions of a flow pass through this interface, or "
+		  "through any of several. "
+		  "In a pattern * stands for anything, ? for a character and [a-z] for one of these; "
+		  "it means all interfaces whose names fit, but lo, as they come and go. "
+		  "See SEVERAL INTERFACES. "
 		  "Ethernet devices and devices that carry bare IP packets (PPP, tun) are "
 		  "supported. "
-		  "When the interface goes away, pping waits for it to come back, unless "
+		  "When an interface goes away, pping waits for it to come back, unless "
 		  "--exit-on-removal is given." },
 	{ OPTION_GROUP_WHAT, 0, "read", "FILE", OPTION_FILE, FIELD(read_path),
 	  .help = "read a capture, pcap or pcapng, instead of an interface",
@@ -81,6 +86,17 @@ const struct option_row options_table[] = {
 	  .more = "What is sent to them is left out unless -l is given, "
 		  "as it is when an interface is monitored. "
 		  "Without --local nothing is left out." },
+	{ OPTION_GROUP_WHAT, 0, "include", "PREFIX[:PORT]", OPTION_RULE,
+	  .help = "look at no other traffic than that from or to PREFIX; may be given several times",
+	  .more = "It is enough that one end of a flow is in one of the prefixes. "
+		  "See CHOOSING TRAFFIC, for this and the options that follow." },
+	{ OPTION_GROUP_WHAT, 0, "include-file", "FILE", OPTION_RULE_FILE,
+	  .help = "the same for each line of FILE; what follows a # is a comment" },
+	{ OPTION_GROUP_WHAT, 0, "exclude", "PREFIX[:PORT]", OPTION_RULE,
+	  .help = "keep nothing of traffic from or to PREFIX, whatever else is said; may be given "
+		  "several times" },
+	{ OPTION_GROUP_WHAT, 0, "exclude-file", "FILE", OPTION_RULE_FILE,
+	  .help = "the same for each line of FILE; SIGHUP reads all such files again" },
 	{ OPTION_GROUP_WHAT, 'T', "tcp", FIELD(track_tcp),
 	  .help = "track TCP by its timestamps; the default if neither -T nor -C is given",
 	  .more = "Connections that don't use the timestamp option can't be measured." },
@@ -142,6 +158,7 @@ const struct option_row options_table[] = {
 	  .more = "A line format is appended, the json format refuses a file that exists. "
 		  "A FILE of - is standard output. "
 		  "SIGHUP makes pping open FILE anew, see SIGNALS. "
+		  "A FIFO may lose its reader and get another one, see OUTPUT FORMATS. "
 		  "With a time in its name, as in rtts-%Y%m%d.jsonl, a name that ends in .zst or .gz, "
 		  "or one of the options that rotate or compress, it is different: see "
 		  "FILES FOR LONG RUNS." },
@@ -255,7 +272,12 @@ const struct option_row options_table[] = {
 	  .more = "The mode native runs in the driver, which must support it; generic runs on any "
 		  "device, and slower; unspecified leaves the choice to the kernel." },
 	{ OPTION_GROUP_ATTACHING, 0, "exit-on-removal", .source = OPTION_LIVE, FIELD(exit_on_removal),
-	  .help = "end when the interface goes away instead of waiting for its return" },
+	  .help = "end when the interface, or the last one of several, goes away instead of waiting "
+		  "for its return" },
+	{ OPTION_GROUP_ATTACHING, 0, "no-sandbox", FIELD(no_sandbox),
+	  .help = "keep all privileges and system calls to the end",
+	  .more = "Otherwise pping gives up, once it is attached, what it needs no longer: see "
+		  "PRIVILEGES." },
 
 	{ OPTION_GROUP_MEMORY, 0, "max-flows", "N", NUMBER(1024, 1 << 24, 1), FIELD(max_flows),
 	  .unit = "a number of flows", .def = "131072",

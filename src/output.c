@@ -2,6 +2,7 @@
 #include "output.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,10 @@
 #include "output_file.h"
 
 #define PENDING_LIMIT (4U << 20)
+/* How often a reader is looked for at the end. */
+#define LOOK_MS 20
+/* A reader that comes and goes all the time is told of once in this. */
+#define TELL_MS 60000
 
 struct output {
 	const struct format *format;
@@ -25,6 +30,10 @@ struct output {
 	size_t marked; /* bytes of text that were there when the last record ended */
 	bool first;
 	bool begun; /* format->begin is out, format->end is due */
+	bool lasting; /* a FIFO by its name, in lines: readers may come and go */
+	bool was_read; /* it had one */
+	bool told; /* that the reader went away */
+	int64_t told_ms; /* when last; 0: never */
 	int err; /* why nothing goes out any more, printed */
 };
 
@@ -40,6 +49,10 @@ static const char *describe(int err)
 		return "nobody reads it: start its reader first";
 	case -EEXIST:
 		return "exists already and can't be appended to";
+	case -EBUSY:
+		return "another pping is writing to it";
+	case -EPROTOTYPE:
+		return "is no FIFO any more";
 	default:
 		return strerror(-err);
 	}
@@ -74,26 +87,34 @@ static void forget_text(struct output *out)
 	out->marked = 0;
 }
 
-/* Once half of it is out, so that the rest is moved seldom. */
+/* How much of what is out may be wanted again: what a pipe holds goes with its reader. */
+static size_t wanted_again(const struct output *out)
+{
+	return out->lasting && out->file.fd >= 0 ? output_file__capacity(&out->file) : 0;
+}
+
+/* Whole records, once they are half of the text, so that the rest is moved seldom. */
 static void forget_sent(struct output *out)
 {
-	size_t gone = records_within(out, out->sent), i;
+	size_t keep = wanted_again(out), gone, len, i;
 
-	if (out->sent < out->text.len / 2)
+	if (out->sent < keep || out->sent - keep < out->text.len / 2)
 		return;
+	gone = records_within(out, out->sent - keep);
 	if (gone)
 		out->last = end_of(out, gone) - end_of(out, gone - 1);
-	if (out->sent == out->text.len) {
+	if (!keep && out->sent == out->text.len) {
 		forget_text(out);
 		return;
 	}
-	out->text.len -= out->sent;
-	memmove(out->text.data, out->text.data + out->sent, out->text.len);
+	len = end_of(out, gone);
+	out->text.len -= len;
+	memmove(out->text.data, out->text.data + len, out->text.len);
 	for (i = gone; i < out->n_ends; i++)
-		out->ends[i - gone] = out->ends[i] - out->sent;
+		out->ends[i - gone] = out->ends[i] - len;
 	out->n_ends -= gone;
-	out->marked -= out->marked < out->sent ? out->marked : out->sent;
-	out->sent = 0;
+	out->marked -= out->marked < len ? out->marked : len;
+	out->sent -= len;
 }
 
 /* *written grows by what of format->end reached the file. */
@@ -157,6 +178,91 @@ static int fail(struct output *out, int err)
 	return err;
 }
 
+/* --- readers that come and go ------------------------------------------------------------ */
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void tell(struct output *out, bool away)
+{
+	int64_t now = now_ms();
+
+	if (away ? out->told_ms && now - out->told_ms < TELL_MS : !out->told)
+		return;
+	if (away && out->was_read)
+		out->told_ms = now;
+	out->told = away;
+	fprintf(stderr, "pping: %s: %s\n", out->path,
+		!away		? "has a reader now"
+		: out->was_read ? "its reader went away; waiting for another one"
+				: "nobody reads it yet; waiting for a reader");
+}
+
+/*
+ * Whoever reads next begins with the first record that this reader did not have as a
+ * whole. Closing empties the pipe; opening it again is for a later call, so that
+ * the descriptor is seen to change.
+ */
+static void leave(struct output *out)
+{
+	size_t unread = output_file__unread(&out->file);
+	size_t had = out->sent > unread ? out->sent - unread : 0;
+
+	out->sent = end_of(out, records_within(out, had));
+	output_file__close(&out->file);
+	tell(out, true);
+}
+
+/* 0 if it has a reader, 1 if not, or a negative errno. */
+static int find_reader(struct output *out)
+{
+	int err;
+
+	if (out->file.fd >= 0) {
+		if (!output_file__is_deserted(&out->file))
+			return 0;
+		leave(out);
+		return 1;
+	}
+	err = output_file__open_fifo(&out->file, out->path);
+	if (err == -ENXIO)
+		return 1;
+	if (err)
+		return err;
+	out->was_read = true;
+	tell(out, false);
+	return 0;
+}
+
+static size_t pending(const struct output *out)
+{
+	return out->text.len - out->sent;
+}
+
+/* 0 when all went out, 1 when some is left, or a negative errno. */
+static int write_pending(struct output *out)
+{
+	int err = out->lasting ? find_reader(out) : 0;
+
+	if (err)
+		return err < 0 ? err : pending(out) != 0;
+	if (pending(out))
+		err = output_file__write(&out->file, out->text.data + out->sent, pending(out),
+					 &out->sent);
+	if (err == -EPIPE && out->lasting) {
+		leave(out);
+		err = 1;
+	}
+	return err;
+}
+
+/* --- writing ------------------------------------------------------------------------------ */
+
 int output__flush(struct output *out)
 {
 	int err = out->err;
@@ -165,9 +271,7 @@ int output__flush(struct output *out)
 		forget_text(out);
 		return err;
 	}
-	if (out->sent < out->text.len)
-		err = output_file__write(&out->file, out->text.data + out->sent,
-					 out->text.len - out->sent, &out->sent);
+	err = write_pending(out);
 	if (err >= 0 && out->text.failed)
 		err = -ENOMEM;
 	if (err < 0)
@@ -218,6 +322,26 @@ static void release(struct output *out)
 	free(out);
 }
 
+/* A FIFO is left and found again by its name, if a reader can begin with any line. */
+static int open_named(struct output *out)
+{
+	bool lines = out->format->appendable;
+	int err = output_file__open(&out->file, out->path, !lines);
+
+	if ((err && err != -ENXIO) || !lines || !output_file__is_fifo(&out->file))
+		return err;
+	out->lasting = true;
+	out->was_read = !err;
+	if (err) {
+		tell(out, true);
+		return 0;
+	}
+	err = output_file__claim(&out->file);
+	if (err)
+		output_file__close(&out->file);
+	return err;
+}
+
 int output__open(struct output **result, const char *path, const struct format *format)
 {
 	struct output *out = calloc(1, sizeof(*out));
@@ -231,7 +355,7 @@ int output__open(struct output **result, const char *path, const struct format *
 		out->path = strdup(path);
 		if (!out->path)
 			goto out_of_memory;
-		err = output_file__open(&out->file, path, !format->appendable);
+		err = open_named(out);
 	} else {
 		err = output_file__open_stdout(&out->file);
 	}
@@ -287,11 +411,6 @@ void output__wrote_record(struct output *out)
 	out->ends[out->n_ends++] = out->text.len;
 }
 
-static size_t pending(const struct output *out)
-{
-	return out->text.len - out->sent;
-}
-
 int output__poll_fd(const struct output *out)
 {
 	return pending(out) && !output_file__is_regular(&out->file) ? out->file.fd : -1;
@@ -340,22 +459,24 @@ int output__reopen(struct output *out)
 	return err ? err : begin_file(out);
 }
 
-static int64_t now_ms(void)
+/* 0 to try again, -EINTR too, or why there is no use. */
+static int wait_for_room(struct output *out, int64_t left_ms)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	if (out->file.fd >= 0)
+		return left_ms > 0 ? output_file__wait(&out->file, (int)left_ms) : -ETIMEDOUT;
+	if (left_ms <= 0)
+		return out->was_read ? -EPIPE : -ENXIO;
+	poll(NULL, 0, left_ms < LOOK_MS ? (int)left_ms : LOOK_MS);
+	return 0;
 }
 
 static int wait_for_reader(struct output *out, int timeout_ms)
 {
-	int64_t deadline = now_ms() + timeout_ms, left;
+	int64_t deadline = now_ms() + timeout_ms;
 	int err = 1;
 
 	while (err == 1) {
-		left = deadline - now_ms();
-		err = left > 0 ? output_file__wait(&out->file, (int)left) : -ETIMEDOUT;
+		err = wait_for_room(out, deadline - now_ms());
 		if (err && err != -EINTR)
 			return fail(out, err);
 		err = output__flush(out);

@@ -6,6 +6,12 @@
  * to take; what can't go out at once stays pending, up to a limit, and the
  * caller stops draining events while output__full() (the kernel then counts
  * what is lost). The caller ignores SIGPIPE and SIGXFSZ.
+ *
+ * A FIFO that is given by its name and gets lines may lose its reader: that is as
+ * slow a reader as can be. What was written and not read is kept for the next
+ * one, who begins with a whole record; only what the pipe's reader took is gone.
+ * That is exact for one writer, which is made sure of, and one reader at a time
+ * which is not replaced within two calls of output__flush().
  */
 #ifndef SRC_OUTPUT_H
 #define SRC_OUTPUT_H
@@ -21,8 +27,9 @@ struct output;
  * path NULL or "-": stdout. A path of an appendable format is opened for
  * appending and created if absent; otherwise it must not exist yet, unless as
  * a pipe or a device. 0 or a negative errno, which was printed: -ENXIO for a
- * FIFO that nobody reads, -EBADF for a closed stdout (open the output before
- * anything else, so that no other descriptor gets its number).
+ * FIFO that nobody reads and whose format is not appendable, -EBADF for a closed
+ * stdout (open the output before anything else, so that no other descriptor gets
+ * its number).
  */
 int output__open(struct output **out, const char *path, const struct format *format);
 
@@ -43,8 +50,10 @@ void output__wrote_record(struct output *out);
 int output__flush(struct output *out);
 
 /*
- * fd to poll for POLLOUT while something is pending, -1 for none (regular files
- * never pend). It is the same until output__close(), and not STDOUT_FILENO.
+ * fd to poll for POLLOUT while something is pending, -1 for none: regular files
+ * never pend, and for a FIFO that nobody reads output__flush() has to be called
+ * again after a while. It is not STDOUT_FILENO, and the same until output__close()
+ * or until it was -1 after an output__flush() (it is closed then).
  */
 int output__poll_fd(const struct output *out);
 /* Enough is pending that no more events should be drained. */

@@ -6,6 +6,8 @@
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -22,11 +24,19 @@ static int examine(struct output_file *file)
 	return 0;
 }
 
-static bool is_stream(const char *path)
+/* 0 if there is nothing. */
+static mode_t type_of(const char *path)
 {
 	struct stat st;
 
-	return !stat(path, &st) && !S_ISREG(st.st_mode);
+	return stat(path, &st) ? 0 : st.st_mode & S_IFMT;
+}
+
+static bool is_stream(const char *path)
+{
+	mode_t type = type_of(path);
+
+	return type && !S_ISREG(type);
 }
 
 int output_file__open(struct output_file *file, const char *path, bool exclusive)
@@ -38,12 +48,58 @@ int output_file__open(struct output_file *file, const char *path, bool exclusive
 	/* O_EXCL refuses FIFOs and devices too, but those can't hold an older array */
 	if (file->fd < 0 && errno == EEXIST && is_stream(path))
 		file->fd = open(path, OPEN_FLAGS);
-	if (file->fd < 0)
-		return -errno;
+	if (file->fd < 0) {
+		err = -errno;
+		file->type = type_of(path);
+		return err;
+	}
 	err = examine(file);
 	if (err)
 		close(file->fd);
 	return err;
+}
+
+int output_file__claim(const struct output_file *file)
+{
+	if (!flock(file->fd, LOCK_EX | LOCK_NB))
+		return 0;
+	return errno == EWOULDBLOCK ? -EBUSY : -errno;
+}
+
+int output_file__open_fifo(struct output_file *file, const char *path)
+{
+	int err;
+
+	file->fd = open(path, OPEN_FLAGS);
+	if (file->fd < 0)
+		return errno == ENOENT ? -ENXIO : -errno;
+	err = examine(file);
+	if (!err)
+		err = output_file__is_fifo(file) ? output_file__claim(file) : -EPROTOTYPE;
+	if (err)
+		output_file__close(file);
+	return err;
+}
+
+bool output_file__is_deserted(const struct output_file *file)
+{
+	struct pollfd p = { .fd = file->fd };
+
+	return poll(&p, 1, 0) == 1 && p.revents & POLLERR;
+}
+
+size_t output_file__unread(const struct output_file *file)
+{
+	int bytes;
+
+	return ioctl(file->fd, FIONREAD, &bytes) < 0 || bytes < 0 ? 0 : (size_t)bytes;
+}
+
+size_t output_file__capacity(const struct output_file *file)
+{
+	int bytes = fcntl(file->fd, F_GETPIPE_SZ);
+
+	return bytes < 0 ? 0 : (size_t)bytes;
 }
 
 /*
@@ -195,9 +251,11 @@ int output_file__wait(const struct output_file *file, int timeout_ms)
 
 int output_file__close(struct output_file *file)
 {
-	/* after EINTR the descriptor is gone all the same */
-	int err = close(file->fd) < 0 && errno != EINTR ? -errno : 0;
+	int err = 0;
 
+	/* after EINTR the descriptor is gone all the same */
+	if (file->fd >= 0 && close(file->fd) < 0 && errno != EINTR)
+		err = -errno;
 	file->fd = -1;
 	return err;
 }

@@ -17,7 +17,7 @@
 #include <sys/types.h>
 
 struct output_file {
-	int fd; /* our own, also for stdout */
+	int fd; /* our own, also for stdout; -1: a FIFO that nobody reads */
 	mode_t type; /* S_IFREG, S_IFIFO, ... */
 	bool nonblocking; /* a description of our own, with O_NONBLOCK */
 	off_t end; /* of a regular file: position behind what we wrote last */
@@ -27,7 +27,8 @@ struct output_file {
 /*
  * Open path for appending, creating it if absent; exclusive: create it, a
  * regular file that exists is refused (-EEXIST). A FIFO that nobody reads is
- * refused too (-ENXIO), waiting for a reader could not be interrupted.
+ * refused too (-ENXIO, type is set all the same), waiting for a reader could not
+ * be interrupted.
  */
 int output_file__open(struct output_file *file, const char *path, bool exclusive);
 int output_file__open_stdout(struct output_file *file);
@@ -36,6 +37,24 @@ static inline bool output_file__is_regular(const struct output_file *file)
 {
 	return S_ISREG(file->type);
 }
+
+static inline bool output_file__is_fifo(const struct output_file *file)
+{
+	return S_ISFIFO(file->type);
+}
+
+/* Of a FIFO: we want to be its only writer; -EBUSY if another one of us is. */
+int output_file__claim(const struct output_file *file);
+/*
+ * Open a FIFO once more and claim it. -ENXIO while nobody reads it or it is not
+ * there, -EPROTOTYPE if something else has its name now.
+ */
+int output_file__open_fifo(struct output_file *file, const char *path);
+/* Of a FIFO: nobody has it open for reading (now). */
+bool output_file__is_deserted(const struct output_file *file);
+/* Of a FIFO: bytes written and not yet read; and how many that can be. */
+size_t output_file__unread(const struct output_file *file);
+size_t output_file__capacity(const struct output_file *file);
 
 /*
  * Write what goes out without blocking, and add its length to *written. 0 when

@@ -237,7 +237,7 @@ static int wait_for_input(void *ctx, int fd)
 
 /* --- begin and end -------------------------------------------------------------------------- */
 
-static int start_engine(struct replay *r)
+static int start_engine(struct replay *r, const struct rules *rules)
 {
 	const struct options *o = r->options;
 	struct engine_host_settings set = {
@@ -263,6 +263,7 @@ static int start_engine(struct replay *r)
 		.max_flows = o->max_flows,
 		.local = o->local,
 		.locals = o->locals,
+		.rules = rules,
 		.ctx = r,
 		.event = on_event,
 	};
@@ -297,7 +298,7 @@ static int watch_signals(struct replay *r)
 	return r->signal_fd < 0 ? -errno : 0;
 }
 
-static int start(struct replay *r, struct loop *loop)
+static int start(struct replay *r, const struct rules *rules, struct loop *loop)
 {
 	struct capture_settings set = {
 		.path = r->options->read_path,
@@ -310,7 +311,7 @@ static int start(struct replay *r, struct loop *loop)
 	if (!err)
 		err = capture__open(&r->capture, &set);
 	if (!err)
-		err = start_engine(r);
+		err = start_engine(r, rules);
 	if (!err)
 		err = start_aggregating(r);
 	if (err)
@@ -323,7 +324,7 @@ static int start(struct replay *r, struct loop *loop)
 }
 
 int replay__new(struct replay **replay, struct loop *loop, const struct options *options,
-		struct sink *sink)
+		const struct rules *rules, struct sink *sink)
 {
 	struct replay *r = calloc(1, sizeof(*r));
 	int err;
@@ -335,7 +336,7 @@ int replay__new(struct replay **replay, struct loop *loop, const struct options 
 	r->ready_fd = r->signal_fd = -1;
 	r->show_progress = wants_progress(options);
 	r->start_ns = r->shown_ns = clock__now();
-	err = start(r, loop);
+	err = start(r, rules, loop);
 	if (err) {
 		replay__free(r);
 		return err;

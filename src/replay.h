@@ -8,17 +8,18 @@
 
 #include "loop.h"
 #include "options.h"
+#include "rules.h"
 #include "sink.h"
 #include "summary.h"
 
 struct replay;
 
 /*
- * Opens the capture; the loop reads it, and ends after it. options and sink
- * outlive the replay. 0 or a negative errno (printed).
+ * Opens the capture; the loop reads it, and ends after it. options, rules (NULL:
+ * none) and sink outlive the replay. 0 or a negative errno (printed).
  */
 int replay__new(struct replay **replay, struct loop *loop, const struct options *options,
-		struct sink *sink);
+		const struct rules *rules, struct sink *sink);
 
 /* 0, or a negative errno if packets had to be passed over for their times (printed). */
 int replay__finish(struct replay *replay);

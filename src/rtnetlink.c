@@ -1,29 +1,106 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "src/rtnetlink.h"
 
+#include <fnmatch.h>
 #include <linux/if.h>
+#include <linux/if_arp.h>
 #include <string.h>
 #include <sys/socket.h>
 
-static bool has_alternative_name(const struct rtattr *list, const char *name)
+bool rtnetlink__is_pattern(const char *name)
 {
-	struct netlink_span names = netlink__nested(list);
-	const struct rtattr *attr;
-
-	while ((attr = netlink__attribute(&names))) {
-		if (netlink__type(attr) == IFLA_ALT_IFNAME && netlink__is_string(attr, name))
-			return true;
-	}
-	return false;
+	return strpbrk(name, "*?[");
 }
 
-bool rtnetlink__link(const struct nlmsghdr *message, const char *name, struct netdev_info *info,
-		     bool *named)
+/* Takes the place of a name that stands further behind in the list. */
+static void want(struct netdev_info *info, int place)
+{
+	if (info->wanted < 0 || place < info->wanted)
+		info->wanted = place;
+}
+
+static void match_name(const char *const *names, const struct rtattr *attr,
+		       struct netdev_info *info)
+{
+	for (int i = 0; names[i]; i++)
+		if (netlink__is_string(attr, names[i]))
+			want(info, i);
+}
+
+static void match_alternative_names(const char *const *names, const struct rtattr *list,
+				    struct netdev_info *info)
+{
+	struct netlink_span span = netlink__nested(list);
+	const struct rtattr *attr;
+
+	while ((attr = netlink__attribute(&span)))
+		if (netlink__type(attr) == IFLA_ALT_IFNAME)
+			match_name(names, attr, info);
+}
+
+static void match_patterns(const char *const *names, struct netdev_info *info)
+{
+	if (info->arp_type == ARPHRD_LOOPBACK || !*info->name)
+		return;
+	for (int i = 0; names[i] && info->wanted < 0; i++)
+		if (rtnetlink__is_pattern(names[i]) && !fnmatch(names[i], info->name, 0))
+			info->wanted = i;
+}
+
+static void read_name(const struct rtattr *attr, struct netdev_info *info)
+{
+	size_t len = RTA_PAYLOAD(attr);
+
+	if (len >= sizeof(info->name))
+		len = sizeof(info->name) - 1;
+	memcpy(info->name, RTA_DATA(attr), len);
+}
+
+static __u32 read_index(const struct rtattr *attr)
+{
+	__u32 index = 0;
+
+	netlink__value(attr, &index, sizeof(index));
+	return index;
+}
+
+/* Whether it has an MTU. */
+static bool read_link(struct netlink_span attrs, const char *const *names, struct netdev_info *info)
+{
+	bool has_mtu = false, elsewhere = false;
+	const struct rtattr *attr;
+
+	while ((attr = netlink__attribute(&attrs))) {
+		int type = netlink__type(attr);
+
+		if (type == IFLA_MTU)
+			has_mtu |= netlink__value(attr, &info->mtu, sizeof(info->mtu));
+		else if (type == IFLA_STATS64)
+			info->has_stats = netlink__value(attr, &info->stats, sizeof(info->stats));
+		else if (type == IFLA_LINK)
+			info->lower = (int)read_index(attr);
+		else if (type == IFLA_LINK_NETNSID)
+			elsewhere = true;
+		else if (type == IFLA_MASTER)
+			info->master = (int)read_index(attr);
+		else if (type == IFLA_PROP_LIST)
+			match_alternative_names(names, attr, info);
+		else if (type == IFLA_IFNAME) {
+			read_name(attr, info);
+			match_name(names, attr, info);
+		}
+	}
+	if (elsewhere)
+		info->lower = 0;
+	return has_mtu;
+}
+
+bool rtnetlink__link(const struct nlmsghdr *message, const char *const *names,
+		     struct netdev_info *info)
 {
 	const struct ifinfomsg *link = NLMSG_DATA(message);
 	struct netlink_span attrs;
-	const struct rtattr *attr;
-	bool has_mtu = false;
+	bool has_mtu;
 
 	/* Other families tell of bridge ports. */
 	if (!netlink__attributes(message, sizeof(*link), &attrs) || link->ifi_family != AF_UNSPEC ||
@@ -34,20 +111,10 @@ bool rtnetlink__link(const struct nlmsghdr *message, const char *name, struct ne
 		.arp_type = link->ifi_type,
 		.up = link->ifi_flags & IFF_UP,
 		.running = link->ifi_flags & IFF_RUNNING,
+		.wanted = -1,
 	};
-	*named = false;
-	while ((attr = netlink__attribute(&attrs))) {
-		int type = netlink__type(attr);
-
-		if (type == IFLA_MTU)
-			has_mtu |= netlink__value(attr, &info->mtu, sizeof(info->mtu));
-		else if (type == IFLA_STATS64)
-			info->has_stats = netlink__value(attr, &info->stats, sizeof(info->stats));
-		else if (type == IFLA_IFNAME)
-			*named |= netlink__is_string(attr, name);
-		else if (type == IFLA_PROP_LIST)
-			*named |= has_alternative_name(attr, name);
-	}
+	has_mtu = read_link(attrs, names, info);
+	match_patterns(names, info);
 	/* Wireless events are RTM_NEWLINK without. */
 	return has_mtu || message->nlmsg_type == RTM_DELLINK;
 }

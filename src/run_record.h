@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "format.h"
+#include "interfaces.h"
 #include "options.h"
 
 /* What there is to say of the source of events. */
@@ -19,6 +20,12 @@ struct run_source {
 	void *ctx;
 	void (*counters)(void *ctx, struct pping_counters *counters); /* as of now */
 	const char *(*attached)(void *ctx); /* "tc ingress, TCX"; NULL: a capture */
+	/* how many rules of --include and --exclude hold now; NULL: there are none */
+	void (*rules)(void *ctx, uint64_t *included, uint64_t *excluded);
+	/* Of a live source: the interface that an event's number stands for, or NULL. */
+	const char *(*interface)(void *ctx, uint32_t number);
+	/* Of a live source: each of several. */
+	size_t (*interfaces)(void *ctx, const struct interfaces_row **rows);
 };
 
 /* Of the file that ends. */

@@ -13,6 +13,7 @@
 #include "fields.h"
 #include "format.h"
 #include "output.h"
+#include "privileges.h"
 #include "rotation.h"
 #include "sink.h"
 
@@ -22,6 +23,8 @@
 #define WARN_S 600
 /* How long the last command of --on-rotate is waited for. */
 #define LAST_COMMAND_MS 30000
+/* How often a FIFO without a reader is tried again. */
+#define RETRY_NS (50 * PPING_NS_PER_MS)
 /* A report has megabytes: it goes out in pieces of this, if it can, and is not held as a whole. */
 #define ROWS_PIECE (64 << 10)
 
@@ -42,6 +45,7 @@ struct sink {
 	uint64_t start_ns; /* on the events' clock */
 	struct loop *loop;
 	struct loop_source *writable; /* while something is pending */
+	struct loop_source *retry; /* and nobody reads */
 	struct loop_source *tick;
 	int watched_fd;
 	uint64_t files; /* begun, if not by the rotation */
@@ -344,6 +348,7 @@ static void release(struct sink *s)
 {
 	loop__remove(s->tick);
 	loop__remove(s->writable);
+	loop__remove(s->retry);
 	rotation__free(s->rotation);
 	commands__free(s->commands);
 	anonymize__free(s->anonymize);
@@ -426,6 +431,14 @@ int sink__begin(struct sink *s, const struct run_source *source)
 	return err;
 }
 
+static void stop_watching(struct sink *s)
+{
+	loop__remove(s->writable);
+	s->writable = NULL;
+	loop__remove(s->retry);
+	s->retry = NULL;
+}
+
 /* Of the rotation the last piece may be what the budget does not hold. */
 static int close_rotation(struct sink *s)
 {
@@ -457,8 +470,7 @@ int sink__close(struct sink *s, int timeout_ms, struct plan *plan)
 
 	loop__remove(s->tick);
 	s->tick = NULL;
-	loop__remove(s->writable);
-	s->writable = NULL;
+	stop_watching(s);
 	if (!s->wall)
 		s->reached_ns = clock__now();
 	if (s->rotation) {
@@ -510,6 +522,16 @@ static int describe_aggregation(struct sink *s, uint64_t wall)
 	return wrote_record(s, false);
 }
 
+/* Told where several interfaces may be, or if asked for; of one all that is seen is seen there. */
+static void find_interface(struct sink *s, const struct pping_event *event)
+{
+	bool wanted = s->options->several || s->options->fields & FIELD_BIT(INTERFACE);
+
+	s->settings.interface =
+		wanted && s->source.interface ? s->source.interface(s->source.ctx, event->interface)
+					      : NULL;
+}
+
 /* 0 or a negative errno. */
 static int count_event(struct sink *s, const struct pping_event *event)
 {
@@ -540,6 +562,7 @@ int sink__event(struct sink *s, const struct pping_event *event)
 	err = describe_aggregation(s, wall);
 	if (err)
 		return err;
+	find_interface(s, event);
 	before = text->len;
 	s->format->event(text, &s->settings, event, wall, is_first(s));
 	if (text->failed)
@@ -581,21 +604,34 @@ static int on_writable(void *ctx, uint32_t epoll_events)
 	return sink__flush(ctx);
 }
 
+static int on_retry(void *ctx, uint64_t expirations)
+{
+	(void)expirations;
+	return sink__flush(ctx);
+}
+
+/* Be called again when fd takes more, or where there is none yet after a while. */
+static int watch(struct sink *s, int fd)
+{
+	if (fd == s->watched_fd && (s->writable || s->retry))
+		return 0;
+	stop_watching(s);
+	s->watched_fd = fd;
+	if (fd < 0)
+		return loop__timer(s->loop, RETRY_NS, on_retry, s, &s->retry);
+	return loop__add(s->loop, fd, EPOLLOUT, on_writable, s, &s->writable);
+}
+
 static int flush_output(struct sink *s)
 {
-	int fd = output__poll_fd(s->output);
 	int pending = output__flush(s->output);
 
 	if (pending < 0)
 		return pending;
-	if (!pending || (s->writable && fd != s->watched_fd)) {
-		loop__remove(s->writable);
-		s->writable = NULL;
-	}
-	if (!pending || s->writable)
-		return 0;
-	s->watched_fd = output__poll_fd(s->output);
-	return loop__add(s->loop, s->watched_fd, EPOLLOUT, on_writable, s, &s->writable);
+	if (pending)
+		return watch(s, output__poll_fd(s->output));
+	stop_watching(s);
+	return 0;
 }
 
 static int flush_rotation(struct sink *s)
@@ -720,8 +756,7 @@ static int reopen_output(struct sink *s)
 	if (s->is_file)
 		put_end(s, false);
 	/* what is pending belongs to the old file; its fd may go with it */
-	loop__remove(s->writable);
-	s->writable = NULL;
+	stop_watching(s);
 	err = output__reopen(s->output);
 	return err || !s->is_file ? err : put_begin(s);
 }
@@ -739,4 +774,18 @@ int sink__reopen(struct sink *s)
 uint64_t sink__records(const struct sink *s)
 {
 	return s->rotation ? rotation__events(s->rotation) : s->records;
+}
+
+uint64_t sink__capabilities(const struct sink *s)
+{
+	const char *path = s->options->write_path;
+	uint64_t set = 0;
+
+	/* the next file may be in a directory of somebody else: root writes there */
+	if (path && strcmp(path, "-"))
+		set |= PRIVILEGES_BIT(CAP_DAC_OVERRIDE);
+	/* what is allocated later is locked too, or refused: secret.h */
+	if (s->anonymize)
+		set |= PRIVILEGES_BIT(CAP_IPC_LOCK);
+	return set;
 }

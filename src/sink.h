@@ -72,5 +72,7 @@ int sink__reopen(struct sink *sink);
 /* Events in the output, those that tell of losses not counted. */
 uint64_t sink__records(const struct sink *sink);
 void sink__plan(const struct sink *sink, struct plan *plan);
+/* The capabilities (privileges.h) that the rest of the run needs, if it has them. */
+uint64_t sink__capabilities(const struct sink *sink);
 
 #endif /* SRC_SINK_H */

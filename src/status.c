@@ -30,6 +30,7 @@ void status__put(struct text *out, const struct format *format, const struct for
 	bool load = has_load(s);
 	const struct format_fact facts[] = {
 		{ "status_interval", FORMAT_NUMBER, NULL, ns },
+		{ s->interface ? "interface" : NULL, FORMAT_TEXT, s->interface, 0 },
 		{ s->counted_flows ? "flows" : NULL, FORMAT_NUMBER, NULL, s->flows },
 		{ "rtts_per_s", FORMAT_TENTHS, NULL, tenths(grown(s, PPING_COUNT_RTTS), ns) },
 		{ "events_per_s", FORMAT_TENTHS, NULL,

@@ -20,6 +20,7 @@ struct status_look {
 
 /* The time between two looks. */
 struct status {
+	const char *interface; /* of several, the one that it is about; NULL: all together */
 	struct status_look from, to;
 	bool counted_flows; /* flows is known */
 	uint64_t flows; /* seen in both directions and not yet gone, at the last cleaning pass */

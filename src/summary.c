@@ -3,6 +3,9 @@
 
 #include "summary.h"
 
+/* Of several interfaces so many have a line of their own. */
+#define MAX_LINES 40
+
 static const char *const labels[] = {
 #define LABEL(name, label) [PPING_COUNT_##name] = label,
 	PPING_VERDICTS(LABEL) PPING_COUNTS(LABEL)
@@ -18,7 +21,7 @@ uint64_t summary__lost(const struct pping_counters *c)
 	return lost;
 }
 
-static uint64_t packets_seen(const struct pping_counters *c)
+uint64_t summary__packets(const struct pping_counters *c)
 {
 	uint64_t seen = 0;
 
@@ -68,7 +71,7 @@ static void print_rtts(FILE *to, const struct summary *s)
 /* Why there is no RTT at all, if so: the most likely reason first. */
 static const char *silence(const struct summary *s)
 {
-	const uint64_t seen = packets_seen(&s->counters);
+	const uint64_t seen = summary__packets(&s->counters);
 	const __u64 *n = s->counters.n;
 
 	if (n[PPING_COUNT_RTTS])
@@ -80,6 +83,9 @@ static const char *silence(const struct summary *s)
 	if (!seen)
 		return "no packet was seen: is this the interface that carries the traffic?";
 	if (!n[PPING_COUNT_TRACKED]) {
+		if (n[PPING_COUNT_EXCLUDED])
+			return "all that an RTT could be read from was left out (--include, "
+			       "--exclude)";
 		if (n[PPING_COUNT_NO_TIMESTAMP])
 			return "the TCP traffic carries no timestamps (net.ipv4.tcp_timestamps)";
 		if (n[PPING_COUNT_NOT_SELECTED])
@@ -115,6 +121,26 @@ static void print_capture(FILE *to, const struct summary *s)
 			s->disordered, (s->disorder_ns + 999) / 1000);
 }
 
+/* Of several interfaces: what was seen on each, and together on those that have no line. */
+static void print_interfaces(FILE *to, const struct summary *s)
+{
+	uint64_t packets = summary__packets(&s->counters), rtts = s->counters.n[PPING_COUNT_RTTS];
+
+	for (size_t i = 0; i < s->interfaces_count && i < MAX_LINES; i++) {
+		const struct interfaces_row *row = &s->interfaces[i];
+		uint64_t its = summary__packets(&row->counters);
+
+		fprintf(to, "    %-15s %" PRIu64 " packets, %" PRIu64 " RTTs (%s%s)\n", row->name,
+			its, (uint64_t)row->counters.n[PPING_COUNT_RTTS], row->how,
+			row->down ? ", down" : "");
+		packets -= its;
+		rtts -= row->counters.n[PPING_COUNT_RTTS];
+	}
+	if (s->interfaces_count && (packets || rtts))
+		fprintf(to, "    %-15s %" PRIu64 " packets, %" PRIu64 " RTTs\n", "others", packets,
+			rtts);
+}
+
 void summary__print(FILE *to, const struct summary *s)
 {
 	const char *why = silence(s);
@@ -126,14 +152,17 @@ void summary__print(FILE *to, const struct summary *s)
 		fprintf(to, " to read it");
 	}
 	fprintf(to, "\n  packets  %" PRIu64 " %s",
-		packets_seen(&s->counters) + s->filtered + s->passed_over,
+		summary__packets(&s->counters) + s->filtered + s->passed_over,
 		s->capture ? "read" : "seen");
 	print_counters(to, &s->counters, 0, PPING_VERDICT_COUNT - 1);
 	print_capture(to, s);
 	fprintf(to, "\n");
+	print_interfaces(to, s);
 	print_flows(to, s);
 	print_rtts(to, s);
 	plan__print_summary(to, &s->plan);
+	if (s->sandbox)
+		fprintf(to, "  sandbox  %s\n", s->sandbox);
 	if (why)
 		fprintf(to, "  No RTT:  %s\n", why);
 }

@@ -6,12 +6,15 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "interfaces.h"
 #include "mapclean.h"
 #include "plan.h"
 #include "pping.h"
 
 struct summary {
-	const char *interface; /* or the capture's name */
+	const char *interface; /* as given; or the capture's name */
+	const struct interfaces_row *interfaces; /* of several, each */
+	size_t interfaces_count;
 	uint64_t elapsed_ns; /* of a capture: from its first packet to its last */
 	struct pping_counters counters;
 	uint64_t present; /* flow entries at the last look */
@@ -21,6 +24,7 @@ struct summary {
 	bool down; /* the interface is there and down */
 	uint64_t records; /* events that went to the output */
 	struct plan plan; /* where they went */
+	const char *sandbox; /* sandbox.h; NULL: not a word */
 	/* of a capture */
 	bool capture;
 	uint64_t reading_ns; /* what it took */
@@ -29,6 +33,9 @@ struct summary {
 	uint64_t disorder_ns; /* by that at most */
 	uint64_t passed_over; /* packets too far back in time */
 };
+
+/* Packets under all verdicts. */
+uint64_t summary__packets(const struct pping_counters *counters);
 
 /* Events that the kernel side could not hand over. */
 uint64_t summary__lost(const struct pping_counters *counters);

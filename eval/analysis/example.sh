@@ -45,3 +45,7 @@ cd "$LAB_TMP" && "$here/../analyze" r0.jsonl -o "$here/example" --client-net 10.
     --title "A minute on a testbed of pping's" || exit 1
 # small enough to keep: no table of single flows, no second format
 rm -f "$here"/example/tables/*.parquet "$here"/example/tables/flows.csv
+
+# the picture in the README, where there is a browser
+[ ! -e "$here/node_modules/playwright-core" ] || ! command -v chromium >/dev/null ||
+    node "$here/picture.mjs" "$here/example" "$here/example/report.png" --section time

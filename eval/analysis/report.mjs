@@ -98,13 +98,13 @@ async function variationSection(engine, clock) {
     const sentence = !enough ? 'No flow has the twenty RTTs that a 95th percentile needs.' :
         `${rows.map((row) => `On the ${HALF[row.half]} RTTs of a flow rise ${ms(row.p50_ms)} above its least in the median flow, and more than 50 ms in ${percent(row.share_over_50_ms)} of flows`).join('; ')}. ` +
         (verdict === 'not found' ? 'No prefix stands out, and no episode of high RTTs towards one was found.' :
-            `${found.length ? `Flows towards ${names(found, 'prefix')} vary more than those elsewhere. ` : ''}${episodes.length ? `${count(episodes.length, 'episode')} of RTTs over 50 ms above the least: ${episodes.slice(0, 3).map((e) => `${e.prefix} (${HALF[e.half]}) ${clock(e.from_s)} to ${clock(e.to_s)}`).join('; ')}${episodes.length > 3 ? '; ...' : ''}.` : ''}`);
+            `${found.length ? `Flows towards ${names(found, 'prefix')} vary more than those elsewhere. ` : ''}${episodes.length ? `${count(episodes.length, 'episode')} of RTTs over 50 ms above the least: ${episodes.slice(0, 3).map((e) => `${e.prefix} (${HALF[e.half]}) ${clock(e.from_s)} to ${clock(e.to_s)}`).join('; ')}${episodes.length > 3 ? `; and ${episodes.length - 3} more` : ''}.` : ''}`);
     return { id: 'variation', title: 'Variation within flows', question: 'Do RTTs of one flow rise far above its least: are buffers filled?', verdict, sentence,
-        caveat: 'Shown is the 95th percentile minus the least RTT of flows with at least 20 RTTs. Delayed acknowledgements add about 40 ms of their own, so that less than 50 ms says nothing. Short flows are not in it, and a queue that is always full shows nowhere. An episode is measured from the least RTT of the address that answers, in the whole study: a lasting change of its path looks like one.',
+        caveat: 'Shown is the 95th percentile minus the least RTT of flows with at least 20 RTTs. Delayed acknowledgements add about 40 ms of their own, so that less than 50 ms says nothing. Short flows are not in it, and a queue that is always full shows nowhere. An episode is measured from the least RTT of the address that answers, in the whole study: a lasting change of its path looks like one. One connection alone can be one, if it rose itself: its own download fills the queue as well as another\'s.',
         charts: curve.length ? [{ kind: 'line', title: 'Share of flows that vary by at most', xlabel: '95th percentile minus least RTT (ms)', xlog: true, yrange: [0, 1], yformat: 'percent', ...curves(curve, 'half', 'variation_ms', 'share', (h) => HALF[h]) }] : [],
         tables: [table('Prefixes that answer', 'prefixes.csv', [['prefix', 'prefix', 'text'], ['half', 'half', 'text'], ['flows', 'flows', 'int'], ['p50_ms', 'median variation', 'ms'], ['p90_ms', '90 %', 'ms'],
             ['share_over_50_ms', 'over 50 ms', 'percent'], ['others_share_over_50_ms', 'elsewhere', 'percent'], ['found', 'stands out', 'text']], prefixes.map((row) => ({ ...row, half: HALF[row.half], found: row.found ? 'yes' : '' }))),
-        table('Episodes', 'episodes.csv', [['prefix', 'prefix', 'text'], ['half', 'half', 'text'], ['from_s', 'from', 'time'], ['to_s', 'to', 'time'], ['most_flows', 'flows at once', 'int'], ['mean_excess_ms', 'mean above least', 'ms']],
+        table('Episodes', 'episodes.csv', [['prefix', 'prefix', 'text'], ['half', 'half', 'text'], ['from_s', 'from', 'time'], ['to_s', 'to', 'time'], ['most_flows', 'connections at once', 'int'], ['connections', 'connections', 'int'], ['mean_excess_ms', 'mean above least', 'ms']],
             episodes.slice(0, 20).map((row) => ({ ...row, half: HALF[row.half] }))),
         table('Flows that vary most', 'worst_flows.csv', [['src', 'who answered', 'text'], ['dst', 'who was answered', 'text'], ['half', 'half', 'text'], ['samples', 'RTTs', 'int'], ['min_ms', 'least', 'ms'], ['p50_ms', 'median', 'ms'], ['p95_ms', '95 %', 'ms'], ['variation_ms', 'variation', 'ms']],
             worst.map((row) => ({ ...row, half: HALF[row.half], src: `${row.src_ip ?? '-'} ${row.src_port ?? ''}`, dst: `${row.dst_ip ?? '-'} ${row.dst_port ?? ''}` })))].filter((t) => t.rows.length),
@@ -200,13 +200,14 @@ async function sizeSection(engine) {
     const curve = await engine.rows('SELECT * FROM connection_ecdf ORDER BY what, x');
     const tcp = rows.find((row) => row.proto === 'TCP');
     const bytes = rows.some((row) => row.down_bytes !== null);
+    const totals = rows.reduce((sum, row) => sum + row.with_totals, 0);
     const total = rows.reduce((sum, row) => sum + (row.down_bytes ?? 0) + (row.up_bytes ?? 0), 0);
     const down = rows.reduce((sum, row) => sum + (row.down_bytes ?? 0), 0);
     const seconds = curve.filter((row) => row.what === 'seconds'), sizes = curve.filter((row) => row.what !== 'seconds');
     return { id: 'sizes', title: 'Flow lengths and sizes', question: 'How long and how large are flows, and which way do bytes go?', verdict: rows.length ? 'described' : 'cannot tell',
         sentence: !rows.length ? 'There is no flow in these files.' : `${tcp?.seen_whole ? `Of ${count(tcp.connections, 'TCP connection')} ${tcp.seen_whole.toLocaleString('en')} were seen whole; half of those last less than ${Number(tcp.p50_s.toPrecision(3))} s, 95 % less than ${Number(tcp.p95_s.toPrecision(3))} s. ` : 'No connection was seen from its opening to its closing. '}` +
             (bytes && total ? `${percent(down / total)} of the bytes counted were downloaded.` : 'Sizes and directions are not known: they need --counters.'),
-        caveat: 'A size is what was counted at the flow\'s last RTT, the end of it is missing; flows without an RTT have no size. Connections that began before the study or did not end in it are left out of lengths.',
+        caveat: `${totals ? `Of ${count(totals, 'connection')} the closing event tells what passed in all and how long it took; of the others a` : 'A'} size is what was counted at the flow\'s last RTT, the end of it is missing, and those without an RTT have no size. Connections that began before the study or did not end in it are left out of lengths.`,
         charts: [seconds.length && { kind: 'line', title: 'Share of connections that last at most', xlabel: 'seconds', xlog: true, yrange: [0, 1], yformat: 'percent', ...curves(seconds, 'what', 'x', 'share') },
             sizes.length && { kind: 'line', title: 'Share of connections with at most', xlabel: 'bytes', xlog: true, yrange: [0, 1], yformat: 'percent', ...curves(sizes, 'what', 'x', 'share') }].filter(Boolean),
         tables: rows.length ? [table('Connections', 'connections.csv', [['proto', 'protocol', 'text'], ['connections', 'connections', 'int'], ['seen_whole', 'seen whole', 'int'], ['p50_s', 'median length', 'seconds'], ['p95_s', '95 %', 'seconds'],
@@ -219,14 +220,17 @@ async function unmeasuredSection(engine) {
     const unreadable = await engine.rows('SELECT * FROM unreadable ORDER BY packets DESC');
     const all = rows.reduce((sum, row) => sum + row.connections, 0);
     const none = rows.filter((row) => row.what === 'no RTT').reduce((sum, row) => sum + row.connections, 0);
+    const carried = rows.reduce((sum, row) => sum + (row.bytes ?? 0), 0);
+    const told = rows.reduce((sum, row) => sum + row.with_totals, 0);
+    const unseen = rows.filter((row) => row.what === 'no RTT').reduce((sum, row) => sum + (row.bytes ?? 0), 0);
     const bytes = kinds.reduce((sum, row) => sum + row.bytes, 0);
     const share = (kind) => (kinds.find((row) => row.kind === kind)?.bytes ?? 0) / bytes;
     return { id: 'unmeasured', title: 'What could not be measured', question: 'How much traffic gave no RTT, and why?', verdict: rows.length || kinds.length ? 'described' : 'cannot tell',
-        sentence: `${all ? `Of ${count(all, 'connection')} that opened, ${none.toLocaleString('en')} (${percent(none / all)}) gave no RTT at all.` : 'There are no flow events: connections without an RTT are not known.'} ` +
+        sentence: `${all ? `Of ${count(all, 'connection')} that opened, ${none.toLocaleString('en')} (${percent(none / all)}) gave no RTT at all${carried && told >= all / 2 ? `; of the bytes in ${count(told, 'closing event')}, ${percent(unseen / carried)} were theirs` : ''}.` : 'There are no flow events: connections without an RTT are not known.'} ` +
             (bytes ? `Of the bytes, ${percent(share('TCP without timestamps'))} were of TCP without timestamps and ${percent(share('other than TCP'))} not of TCP: neither can be measured.` : 'How much was UDP, or TCP without timestamps, is known only with --aggregate.'),
         caveat: 'A connection opens in the output with its first reply; what never got one is not counted. No RTT: nothing with data and a new timestamp was answered, or the sample fell to --rate-limit, or to a lost event. Bytes received, as the reports count them.',
         charts: rows.length ? [{ kind: 'bars', title: 'Connections that opened', rows: rows.map((row) => [[row.what, row.why].filter(Boolean).join(': '), row.connections]) }] : kinds.length ? [{ kind: 'bars', title: 'Bytes', rows: kinds.map((row) => [row.kind, row.bytes]) }] : [],
-        tables: [table('Connections', 'unmeasured.csv', [['what', 'RTTs', 'text'], ['why', 'why not', 'text'], ['connections', 'connections', 'int']], rows), table('Kinds of traffic', 'traffic_kinds.csv', [['kind', 'kind', 'text'], ['packets', 'packets', 'int'], ['bytes', 'bytes', 'bytes']], kinds),
+        tables: [table('Connections', 'unmeasured.csv', [['what', 'RTTs', 'text'], ['why', 'why not', 'text'], ['connections', 'connections', 'int'], ...(carried ? [['bytes', 'bytes', 'bytes']] : [])], rows), table('Kinds of traffic', 'traffic_kinds.csv', [['kind', 'kind', 'text'], ['packets', 'packets', 'int'], ['bytes', 'bytes', 'bytes']], kinds),
             table('Protocols', 'traffic_protocols.csv', [['family', 'version', 'text'], ['protocol', 'protocol', 'text'], ['packets', 'packets', 'int'], ['bytes', 'bytes', 'bytes']], protocols),
             table('Packets that could not be read', 'unreadable.csv', [['what', 'why', 'text'], ['packets', 'packets', 'int']], unreadable)].filter((t) => t.rows.length),
         data: { opened: all, without: none } };
@@ -254,10 +258,15 @@ async function qualitySection(engine, clock, study) {
     const missing = await engine.row('SELECT sum(CASE WHEN kind = 1 THEN n END) AS n, sum(CASE WHEN kind = 1 THEN no_time END) AS time, sum(CASE WHEN kind = 1 THEN no_address END) AS address, sum(CASE WHEN kind = 1 THEN no_port END) AS port, sum(CASE WHEN kind = 1 THEN no_min END) AS least FROM file_kind');
     const evicted = (await engine.row('SELECT coalesce(sum(flows_evicted), 0) AS n FROM totals')).n;
     const series = await engine.rows(`SELECT sec // ${study?.slot_s ?? 1} * ${study?.slot_s ?? 1} AS sec, sum(n) AS n FROM busy_second GROUP BY 1 ORDER BY 1`);
+    const runs = await engine.rows('SELECT r.*, f.source FROM run_summary r JOIN (SELECT DISTINCT source_id, source FROM file) f USING (source_id) ORDER BY source_id, from_s');
+    const absent = (await engine.row('SELECT coalesce(sum(files), 0) AS n FROM missing_file')).n;
     const sum = (key) => files.reduce((total, file) => total + file[key], 0);
     const facts = [[sum('lost_events'), (n) => `${count(n, 'event')} lost on the way from the kernel`], [evicted, (n) => `${count(n, 'flow')} evicted, their ends unknown`],
         [sum('bad_lines'), (n) => `${count(n, 'line')} that could not be read (${strange.map((row) => `${row.what}: ${row.n}`).join(', ')})`], [sum('truncated_last_line'), (n) => `${count(n, 'file')} with a last line cut short`],
         [files.filter((file) => file.problem).length, (n) => `${count(n, 'file')} damaged: ${files.filter((file) => file.problem).map((file) => `${path.basename(file.path)}: ${file.problem}`).join('; ')}`],
+        [sum('missing_events'), (n) => `${count(n, 'event')} missing from files whose last record tells how many they held`],
+        [absent, (n) => `${count(n, 'file')} of a run missing, by the numbers in the others`],
+        [runs.length > new Set(runs.map((run) => run.source_id)).size ? runs.length : 0, () => 'files of one interface that were made with different options or versions (see Runs)'],
         [sum('other_objects'), (n) => `${count(n, 'object')} without a known meaning or with an RTT below a microsecond`], [gaps.length, (n) => `${count(n, 'gap')} without any event, ${gaps.reduce((total, gap) => total + gap.silent_s, 0)} s in all`],
         [steps.length, (n) => `the clock set back ${n === 1 ? 'once' : `${n} times`}`], [overlaps.length, (n) => `${count(n, 'pair')} of files of one source that overlap in time, and may hold the same events twice`],
         [missing.time ?? 0, (n) => `${count(n, 'RTT')} without a time`], [missing.address ?? 0, (n) => `${count(n, 'RTT')} without addresses: flows are told apart by ports alone`], [missing.port ?? 0, (n) => `${count(n, 'RTT')} without ports`],
@@ -266,14 +275,15 @@ async function qualitySection(engine, clock, study) {
         sentence: facts.length ? `There are: ${facts.map(([n, say]) => say(n)).join('; ')}.` : 'Nothing was found: no lost events, gaps, damaged lines or steps of the clock.',
         caveat: 'A gap is a silence of ten seconds or more, ten times longer than 99 of 100 pauses: the monitor was off, or nothing was to be seen; or the clock was set forward. Of evictions only the reports of --aggregate tell.',
         charts: series.length ? [holes({ kind: 'line', time: true, title: 'Events', ylabel: `in ${study?.slot_s ?? 1} s`, x: series.map((row) => row.sec), series: [{ label: 'events', y: series.map((row) => row.n) }] }, study?.slot_s ?? 1)] : [],
-        tables: [table('Files', 'files.csv', [['name', 'file', 'text'], ['source', 'source', 'text'], ['lines', 'lines', 'int'], ['rtts', 'RTTs', 'int'], ['flow_events', 'flow events', 'int'], ['aggregate_records', 'aggregates', 'int'], ['lost_events', 'lost events', 'int'], ['bad_lines', 'unreadable', 'int'], ['truncated_last_line', 'cut short', 'int'], ['clock_steps', 'clock set back', 'int'], ['from_s', 'from', 'time'], ['to_s', 'to', 'time'], ['problem', 'problem', 'text']],
+        tables: [table('Files', 'files.csv', [['name', 'file', 'text'], ['source', 'source', 'text'], ['lines', 'lines', 'int'], ['rtts', 'RTTs', 'int'], ['flow_events', 'flow events', 'int'], ['aggregate_records', 'aggregates', 'int'], ['lost_events', 'lost events', 'int'], ['bad_lines', 'unreadable', 'int'], ['missing_events', 'missing', 'int'], ['truncated_last_line', 'cut short', 'int'], ['clock_steps', 'clock set back', 'int'], ['from_s', 'from', 'time'], ['to_s', 'to', 'time'], ['problem', 'problem', 'text']],
             files.map((file) => ({ ...file, name: path.basename(file.path) }))),
+        table('Runs', 'runs.csv', [['source', 'source', 'text'], ['files', 'files', 'int'], ['from_s', 'from', 'time'], ['last_s', 'last file begun', 'time'], ['version', 'version', 'text'], ['kernel', 'kernel', 'text'], ['methods', 'methods', 'text'], ['anonymized', 'anonymised', 'text'], ['options', 'options', 'text']], runs),
         table('Gaps', 'gaps.csv', [['source', 'source', 'text'], ['from_s', 'from', 'time'], ['to_s', 'to', 'time'], ['silent_s', 'length', 'seconds'], ['at_a_file', 'between files', 'text']], gaps.map((gap) => ({ ...gap, at_a_file: gap.at_a_file ? 'yes' : '' }))),
         table('Clock set back', 'clock_steps.csv', [['name', 'file', 'text'], ['at_s', 'to', 'time'], ['back_s', 'by', 'seconds']], steps.map((step) => ({ ...step, name: path.basename(step.path) })))].filter((t) => t.rows.length),
-        data: { facts: Object.fromEntries([['lost_events', sum('lost_events')], ['evicted', evicted], ['bad_lines', sum('bad_lines')], ['truncated', sum('truncated_last_line')], ['damaged', files.filter((f) => f.problem).length], ['gaps', gaps.map((g) => [g.from_s, g.to_s])], ['clock_steps', steps.map((s) => s.back_s)], ['overlaps', overlaps.length], ['no_time', missing.time ?? 0], ['no_address', missing.address ?? 0], ['other_objects', sum('other_objects')]]) } };
+        data: { facts: Object.fromEntries([['lost_events', sum('lost_events')], ['evicted', evicted], ['bad_lines', sum('bad_lines')], ['truncated', sum('truncated_last_line')], ['damaged', files.filter((f) => f.problem).length], ['missing_events', sum('missing_events')], ['missing_files', absent], ['gaps', gaps.map((g) => [g.from_s, g.to_s])], ['clock_steps', steps.map((s) => s.back_s)], ['overlaps', overlaps.length], ['no_time', missing.time ?? 0], ['no_address', missing.address ?? 0], ['other_objects', sum('other_objects')]]) } };
 }
 
-export async function collect(engine, set) {
+export async function collect(engine, set, view) {
     const study = (await engine.row('SELECT t_min / 1e9 AS from_s, t_max / 1e9 AS to_s, span_s, absolute_time, slot_s FROM study WHERE t_min IS NOT NULL')) ?? null;
     const clock = (seconds) => study?.absolute_time ? new Date((seconds + set.tzOffset) * 1000).toISOString().slice(0, 19).replace('T', ' ') : `${Math.round(seconds)} s`;
     const counts = await engine.row(`SELECT coalesce(sum(lines), 0) AS lines, coalesce(sum(rtts), 0) AS rtts, count(*) AS files, count(DISTINCT source_id) AS sources,
@@ -285,7 +295,7 @@ export async function collect(engine, set) {
     const by = {};
     for (const row of sides)
         by[row.told_by] = (by[row.told_by] ?? 0) + row.flows;
-    return { title: set.title, tzOffset: set.tzOffset, tz: set.tz, absolute: study?.absolute_time ?? false, facts: { ...counts, flows, connections, from: study && clock(study.from_s), to: study && clock(study.to_s), span_s: study?.span_s ?? 0,
+    return { name: view.name, dir: view.dir, absolute: study?.absolute_time ?? false, facts: { ...counts, flows, connections, from: study && clock(study.from_s), to: study && clock(study.to_s), span_s: study?.span_s ?? 0,
         sides: Object.entries(by).map(([told, n]) => `${told} (${n.toLocaleString('en')})`).join(', '), nets: set.nets },
         findings: sections.map(({ id, question, verdict, sentence, data }) => ({ id, question, verdict, sentence, ...data })), sections: sections.map(({ data, ...rest }) => rest) };
 }

@@ -87,13 +87,13 @@ function rttOf(has, seconds, epoch) {
 }
 
 // Bytes of a flow follow the load: the integral of rate * (1 + swing * sin).
-const bytesAt = () => {
+const bytesAt = (t) => {
     const w = 2 * Math.PI / TRUTH.load.period_s;
-    return `byte_rate * ((t_s - start_s) + ${TRUTH.load.swing / w} * (cos(${w} * start_s) - cos(${w} * t_s)))`;
+    return `byte_rate * ((${t} - start_s) + ${TRUTH.load.swing / w} * (cos(${w} * start_s) - cos(${w} * (${t}))))`;
 };
 
 const sampleTable = (has, seconds, epoch, from, to) => `CREATE OR REPLACE TABLE sample AS
-    SELECT *, ${rttOf(has, seconds, epoch)} AS rtt, ${bytesAt()} AS bytes FROM
+    SELECT *, ${rttOf(has, seconds, epoch)} AS rtt, ${bytesAt('t_s')} AS bytes FROM
         (SELECT *, start_s + (i + u(f * 100003 + i, 30 + d)) / rate AS t_s, u(f * 100003 + i, 40) AS noise FROM
             (SELECT *, unnest(range(CAST(greatest(0, floor((${from} - start_s) * rate) - 1) AS BIGINT),
                 CAST(greatest(0, ceil((least(start_s + duration, ${to}) - start_s) * rate)) AS BIGINT))) AS i FROM
@@ -101,11 +101,38 @@ const sampleTable = (has, seconds, epoch, from, to) => `CREATE OR REPLACE TABLE 
                     WHERE start_s < ${to} AND start_s + duration >= ${from})))
         WHERE t_s >= ${from} AND t_s < least(${to}, start_s + duration)`;
 
+// What anybody could see of what was planted; the test asks for that. Who looks at RTTs alone can't tell a full queue from a far client, unless that client was seen at
+// another time: an episode can be seen if clients that gave RTTs at other times too give some in ten seconds of it, in two
+// connections or in one that was there at another time itself. A prefix varies if four of its flows or more, and a tenth of them,
+// have twenty RTTs of which a tenth to nine tenths are inside. Servers of which a pair can differ, or change, have 20 flows on
+// either side of it that gave RTTs on the Internet half: with fewer it could be chance, among so many pairs.
+const watch = (seconds) => `SELECT f, client, v6, CAST(floor(t_s) AS INTEGER) AS sec, CASE ${TRUTH.bloat.episodes.map(([a, b], i) =>
+    `WHEN t_s >= ${a * seconds} AND t_s < ${b * seconds} THEN ${i + 1} `).join('')} ELSE 0 END AS episode, count(*) AS n
+    FROM sample WHERE k = 3 AND d = 0 GROUP BY ALL`;
+const serve = (seconds) => `SELECT DISTINCT f, s, k, v6, start_s >= ${TRUTH.change.from * seconds} AS late FROM sample WHERE d = 1`;
+
+async function visible(engine, has) {
+    const episodes = await engine.rows(`SELECT w.v6, w.episode, count(DISTINCT w.sec) AS seconds, count(DISTINCT w.f) AS connections, count(DISTINCT CASE WHEN o.f IS NOT NULL THEN w.sec END) AS rising
+        FROM watched w JOIN (SELECT client FROM watched WHERE episode = 0 GROUP BY client HAVING sum(n) >= 5) c ON c.client = w.client
+            LEFT JOIN (SELECT f FROM watched WHERE episode = 0 GROUP BY f) o ON o.f = w.f
+        WHERE w.episode > 0 GROUP BY w.v6, w.episode`);
+    const prefixes = await engine.rows(`SELECT v6, count(*) AS flows, sum(CASE WHEN inside BETWEEN 0.1 AND 0.9 THEN 1 ELSE 0 END) AS varying
+        FROM (SELECT v6, f, sum(CASE WHEN episode > 0 THEN n ELSE 0 END) / sum(n) AS inside FROM watched GROUP BY v6, f HAVING sum(n) >= 20) GROUP BY v6`);
+    const servers = await engine.rows(`SELECT s, v6, min(n) AS flows FROM
+        (SELECT s, v6, s = 0 AND k = 5 OR s = 1 AND late AS other, count(DISTINCT f) AS n FROM served WHERE s < 2 GROUP BY ALL) GROUP BY s, v6 HAVING count(*) = 2`);
+    const name = (row) => row.v6 ? TRUTH.bloat.prefix6 : TRUTH.bloat.prefix;
+    return { episodes: episodes.filter((row) => has('bloat') && (row.seconds >= 10 && row.connections >= 2 || row.rising >= 10)).map((row) => ({ prefix: name(row), episode: row.episode - 1 })),
+        prefixes: prefixes.filter((row) => has('bloat') && row.varying >= 4 && row.varying >= 0.1 * row.flows).map(name),
+        servers: servers.filter((row) => has(['route', 'change'][row.s]) && row.flows >= 20).map((row) => [TRUTH.route, TRUTH.change][row.s][row.v6 ? 'server6' : 'server']) };
+}
+
 const tuple = (src, sport, dest, dport) => `',"src_ip":"' || ${src} || '","src_port":' || ${sport} ||
     ',"dest_ip":"' || ${dest} || '","dest_port":' || ${dport} || ',"protocol":"' || proto || '"'`;
 
 const lines = (epoch, from, to, counters) => {
     const stamp = (t) => `'{"timestamp":' || CAST((${epoch} + ${t}) * 1000000 AS BIGINT) * 1000 ||`;
+    // of a connection, seen from its server: dest sends up
+    const up = 'CASE WHEN download THEN bytes / 40 ELSE bytes END', down = 'CASE WHEN download THEN bytes ELSE bytes / 40 END';
     const sent = `CASE WHEN download = (d = 0) THEN bytes ELSE bytes / 40 END`;
     const rec = `CASE WHEN download = (d = 0) THEN bytes / 40 ELSE bytes END`;
     const count = (name, expr) => `',"${name}_packets":' || CAST(ceil(${expr} / 1400) AS BIGINT) ||
@@ -121,9 +148,11 @@ const lines = (epoch, from, to, counters) => {
             ELSE ',"flow_event":"opening","reason":"SYN-ACK","triggered_by":"src"}' END
         FROM flow WHERE start_s >= ${from} AND start_s < ${to}
     UNION ALL SELECT start_s + duration, ${stamp('start_s + duration')} ${tuple('server', 'sport', 'client', 'cport')} ||
-        CASE WHEN icmp THEN ',"flow_event":"closing","reason":"timeout","triggered_by":"garbage collection"}'
-            ELSE ',"flow_event":"closing","reason":"FIN","triggered_by":"dest"}' END
-        FROM flow WHERE start_s + duration >= ${from} AND start_s + duration < ${to}`;
+        CASE WHEN icmp THEN ',"flow_event":"closing","reason":"timeout","triggered_by":"garbage collection"'
+            ELSE ',"flow_event":"closing","reason":"FIN","triggered_by":"dest"' END ||
+        ${counters ? `${count('sent', up)} || ${count('rec', down)} || ',"duration":' || CAST(1e9 * duration AS BIGINT) ||
+            ',"rtts":' || CAST(duration * (rate_c + rate_s) AS BIGINT) ||` : ''} '}'
+        FROM (SELECT *, ${bytesAt('start_s + duration')} AS bytes FROM flow) WHERE start_s + duration >= ${from} AND start_s + duration < ${to}`;
 };
 
 // The log-linear bins of the kernel's histograms: eight of equal width in each power of two.
@@ -230,6 +259,10 @@ async function main(argv) {
             const name = `eth0-${values['relative-time'] ? String(i).padStart(5, '0') : stampName(epoch + from)}.jsonl${suffix}`;
             await engine.run(sampleTable(has, seconds, epoch, from, to));
             truth.samples += (await engine.row('SELECT count(*) AS n FROM sample')).n;
+            // the third file will be missing
+            const kept = has('faults') && i === 2 ? ' LIMIT 0' : '';
+            for (const [table, query] of [['watched', watch(seconds)], ['served', serve(seconds)]])
+                await engine.run(`${i ? `INSERT INTO ${table}` : `CREATE TABLE ${table} AS`} ${query}${kept}`);
             const query = lines(epoch, from, to, values.counters) +
                 (interval ? ` UNION ALL ${aggregateLines(epoch, interval)}` : '') +
                 (interval && !i ? ` UNION ALL SELECT -1, '{"timestamp":${epoch}000000000,"aggregation":{"version":"synth","interval_s":${interval},"timeout_s":30,"ipv4_bits":24,"ipv6_bits":48,"rtt_belongs_to":"src_ip","histogram_from_ns":512,"histogram_to_ns":68719476736,"bins_per_power_of_two":8}}'` : '');
@@ -240,6 +273,7 @@ async function main(argv) {
         }
         // what the samples are, by an exact reading of the last table of flows
         truth.client_median_ms = (await engine.row('SELECT median(client_ms) AS m FROM flow WHERE NOT icmp')).m;
+        truth.visible = await visible(engine, has);
         engine.close();
         if (has('faults'))
             truth.faults = plantFaults(dir, names, epoch, seconds);

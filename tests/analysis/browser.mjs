@@ -56,24 +56,22 @@ async function becomes(page, colour) {
     assert.equal(await background(page), colour);
 }
 
-async function check(browser, directory) {
-    const file = path.resolve(directory, 'report.html');
-    const { page, trouble } = await open(browser, file, { viewport: { width: 1100, height: 900 }, colorScheme: 'light' });
-    const data = JSON.parse(await page.locator('#data').textContent());
+// What the page shows of a report.
+async function shows(page, directory, report) {
     const sections = await page.locator('main section').count();
-    assert.equal(sections, data.sections.length);
+    assert.equal(sections, report.sections.length);
 
     // tables
     let rows = 0;
     const shown = await page.evaluate(() => [...document.querySelectorAll('table')].map((t) => ({ csv: t.dataset.csv, rows: [...t.tBodies[0].rows].map((r) => [...r.cells].map((c) => c.textContent)) })));
-    const tables = data.sections.flatMap((section) => section.tables);
+    const tables = report.sections.flatMap((section) => section.tables);
     assert.equal(shown.length, tables.length);
     for (const [i, { csv: name, rows: cells }] of shown.entries())
         rows += compare({ rows: cells }, path.join(directory, 'tables', name), tables[i].columns);
 
     // charts: something is drawn in each, and the keyboard reads values off
     const charts = await page.locator('.chart').count();
-    const lines = data.sections.flatMap((section) => section.charts.filter((chart) => chart.kind === 'line'));
+    const lines = report.sections.flatMap((section) => section.charts.filter((chart) => chart.kind === 'line'));
     assert.equal(charts, lines.length);
     const drawn = await page.evaluate(() => [...document.querySelectorAll('.chart canvas')].map((canvas) => {
         const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
@@ -105,6 +103,23 @@ async function check(browser, directory) {
         await page.locator('.chart .u-over').first().hover({ position: { x: 300, y: 100 } });
         assert(/\d/.test(await page.locator('.read').first().textContent()), 'hovering reads a value');
     }
+    return `${sections} sections, ${charts} charts, ${rows} rows of ${tables.length} tables; `;
+}
+
+async function check(browser, directory) {
+    const file = path.resolve(directory, 'report.html');
+    const { page, trouble } = await open(browser, file, { viewport: { width: 1100, height: 900 }, colorScheme: 'light' });
+    const data = JSON.parse(await page.locator('#data').textContent());
+    let said = '';
+    // each report by itself, where there are several; chosen by keyboard
+    for (const [i, report] of data.reports.entries()) {
+        if (i) {
+            await page.locator('#choice').focus();
+            await page.keyboard.press('ArrowDown');
+        }
+        said += await shows(page, path.join(directory, report.dir), report);
+    }
+    assert.equal(await page.locator('#choice').count(), data.reports.length > 1 ? 1 : 0);
 
     // light, dark, and the button
     const light = await background(page);
@@ -129,7 +144,7 @@ async function check(browser, directory) {
     assert.equal(await phone.page.evaluate(() => document.documentElement.scrollWidth), 375);
     assert.deepEqual(phone.trouble, []);
     await phone.page.close();
-    console.log(`${directory}: ${sections} sections, ${charts} charts, ${rows} rows of ${tables.length} tables`);
+    console.log(`${directory}: ${said}`);
 }
 
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'] });

@@ -63,6 +63,20 @@ absent() {
         truth absent "$TMP/absent" "$TMP/absent.report"
 }
 
+# Others of the same; with SEEDS="1 2 3" CASES=seeds tests/analysis/test_analyze.sh also without effects.
+seeds() {
+    local seed status=0
+    for seed in ${SEEDS:-4 18}; do
+        { made "some-$seed" --seed "$seed" --size 60M --counters --aggregates 10 &&
+            analysed "some-$seed" "$TMP/some-$seed"/*.jsonl "${NETS[@]}" 2>/dev/null && truth planted "$TMP/some-$seed" "$TMP/some-$seed.report"; } ||
+            { echo "seed $seed, with all effects"; status=1; }
+        [ -z "${SEEDS:-}" ] || { made "none-$seed" --seed "$seed" --size 60M --counters --effects none && analysed "none-$seed" "$TMP/none-$seed"/*.jsonl 2>/dev/null &&
+            truth absent "$TMP/none-$seed" "$TMP/none-$seed.report"; } || { echo "seed $seed, with none"; status=1; }
+        rm -rf "$TMP/some-$seed"* "$TMP/none-$seed"*
+    done
+    return $status
+}
+
 hours() {
     made hours --size 12M --seconds 259200 --effects hours && analysed hours "$TMP"/hours/*.jsonl &&
         truth hours "$TMP/hours" "$TMP/hours.report" &&
@@ -118,13 +132,14 @@ try usage usage
 try planted planted
 try exact exact
 try absent absent
+try seeds seeds
 try hours hours
 try formats formats
 try damaged damaged
 try nothing nothing
 if CHROMIUM=$(command -v chromium || command -v chromium-browser); then
     export CHROMIUM
-    try browser browser "$TMP/planted.report" "$TMP/nothing.report"
+    try browser browser "$TMP/planted.report" "$TMP/mixed.report" "$TMP/nothing.report"
     try example browser eval/analysis/example
 else
     echo "skip browser: needs chromium (quickstart test installs it)"

@@ -151,6 +151,14 @@ static inline void size_prefixes(struct pping_kern *pping, const struct pping_co
 	bpf_map__set_max_entries(pping->maps.prefix_rtts, places * 2);
 }
 
+/* Test runs' packets come by the loopback device. */
+static inline void number_interface(struct pping_kern *pping)
+{
+	__u32 ifindex = 1, number = 1;
+
+	bpf_map_update_elem(bpf_map__fd(pping->maps.numbers), &ifindex, &number, BPF_ANY);
+}
+
 static inline struct pping_kern *open_pping(const struct pping_config *config)
 {
 	struct pping_kern *pping = pping_kern__open();
@@ -162,11 +170,19 @@ static inline struct pping_kern *open_pping(const struct pping_config *config)
 		bpf_map__set_value_size(pping->maps.flows, sizeof(struct pping_flow));
 	if (config->aggregate)
 		size_prefixes(pping, config);
+	if (config->rules)
+		bpf_map__set_max_entries(pping->maps.rules_0, PPING_MAX_RULE_ENTRIES);
+	if (config->several) {
+		bpf_map__set_max_entries(pping->maps.numbers, PPING_IFINDEX_MASK + 1);
+		bpf_map__set_max_entries(pping->maps.counters, PPING_INTERFACE_NUMBERS);
+	}
 	pping->data_shared->shared.epoch = 1;
 	if (pping_kern__load(pping))
 		bench_die("can't load the programs (needs root)", errno);
 	for (__u32 i = PPING_PREFIX_FIRST; config->aggregate && i < config->max_prefixes; i++)
 		bpf_map_update_elem(bpf_map__fd(pping->maps.prefix_places), NULL, &i, BPF_ANY);
+	if (config->several)
+		number_interface(pping);
 	return pping;
 }
 

@@ -278,6 +278,32 @@ static void counted_rows(struct bench *b)
 		     0);
 }
 
+/* With several interfaces, whose numbers are asked for. */
+static void several_rows(struct bench *b)
+{
+	static const struct {
+		const char *name;
+		unsigned int kind;
+		__u32 payload;
+		double budget;
+	} rows[] = {
+		{ "UDP, IPv4 (several interfaces)", FRAME_UDP, 100, 0.25 },
+		{ "TCP data, TSval already seen, IPv4 (several interfaces)", 0, 100, 0.8 },
+		{ "pure ACK, nothing new, IPv4 (several interfaces)", 0, 0, 0.8 },
+	};
+	struct pping_config config = bench_config();
+
+	config.several = 1;
+	open_as(b, &config);
+	introduce(b->pping, 0, 3);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct frame f = make_frame(rows[i].kind, rows[i].payload, 3, 3);
+
+		measure_still(b, tc_hook(b), rows[i].name, &f, rows[i].budget);
+		measure_still(b, xdp_hook(b), rows[i].name, &f, rows[i].budget);
+	}
+}
+
 /* While aggregating: all but the stamp have budgets of their own, which tracked packets share. */
 static void aggregated_rows(struct bench *b)
 {
@@ -395,6 +421,7 @@ int main(void)
 	news_rows(&b);
 	sampled_rows(&b);
 	counted_rows(&b);
+	several_rows(&b);
 	aggregated_rows(&b);
 	floor_rows(&b);
 	event_rows(&b);

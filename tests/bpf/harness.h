@@ -47,6 +47,7 @@
 
 #define ENGINE_EVENTS 16384
 #define ENGINE_FLOWS 4096
+#define ENGINE_RULES 16384
 #define ENGINE_CACHE 24
 
 enum hook {
@@ -335,6 +336,14 @@ static inline int engine_load(struct engine *e)
 		bpf_map__set_value_size(e->skel->maps.flows, sizeof(struct pping_flow));
 	if (e->config.aggregate)
 		engine_size_prefixes(e, config);
+	if (e->config.rules) {
+		bpf_map__set_max_entries(e->skel->maps.rules_0, ENGINE_RULES);
+		bpf_map__set_max_entries(e->skel->maps.rules_1, ENGINE_RULES);
+	}
+	if (e->config.several) {
+		bpf_map__set_max_entries(e->skel->maps.counters, PPING_INTERFACE_NUMBERS);
+		bpf_map__set_max_entries(e->skel->maps.numbers, PPING_IFINDEX_MASK + 1);
+	}
 	return pping_kern__load(e->skel);
 }
 
@@ -376,12 +385,12 @@ static inline void engine__set_time(struct engine *e, __u64 ns)
 
 /* --- counters and flows ------------------------------------------------------------------- */
 
-static inline struct pping_counters engine__counters(const struct engine *e)
+/* Of an interface's number. */
+static inline struct pping_counters engine__counters_of(const struct engine *e, __u32 key)
 {
 	static struct pping_counters *each;
 	struct pping_counters sum = {};
 	int cpus = libbpf_num_possible_cpus();
-	__u32 key = 0;
 
 	if (!each)
 		each = calloc(cpus, sizeof(*each));
@@ -391,6 +400,11 @@ static inline struct pping_counters engine__counters(const struct engine *e)
 		for (int i = 0; i < PPING_COUNTERS; i++)
 			sum.n[i] += each[cpu].n[i];
 	return sum;
+}
+
+static inline struct pping_counters engine__counters(const struct engine *e)
+{
+	return engine__counters_of(e, 0);
 }
 
 static inline const char *counter_name(int counter)
@@ -458,7 +472,9 @@ static inline int engine_program(const struct engine *e, enum hook hook)
 static inline int engine_test_run(const struct engine *e, enum hook hook, const struct frame *f,
 				  int repeat, __u8 *out, __u32 *retval)
 {
-	struct __sk_buff skb = { .gso_segs = f->gso_segs, .gso_size = f->gso_size };
+	struct __sk_buff skb = { .gso_segs = f->gso_segs,
+				 .gso_size = f->gso_size,
+				 .ingress_ifindex = f->came_by };
 	struct xdp_md xdp = { .data_end = hook == XDP_SPLIT && f->len > 14 ? 14 : f->len };
 	bool tc = hook == TC_EGRESS || hook == TC_INGRESS;
 	struct bpf_test_run_opts opts;
@@ -471,7 +487,7 @@ static inline int engine_test_run(const struct engine *e, enum hook hook, const 
 	opts.data_out = out;
 	opts.data_size_out = out ? FRAME_MAX : 0;
 	opts.repeat = repeat;
-	if (tc && f->gso_size) {
+	if (tc && (f->gso_size || f->came_by)) {
 		opts.ctx_in = &skb;
 		opts.ctx_size_in = sizeof(skb);
 	} else if (hook == XDP_SPLIT) {
@@ -632,6 +648,11 @@ static inline void engine__reset(struct engine *e)
 	e->shared->epoch = TEST_EPOCH;
 	e->shared->local_generation = 1;
 	e->shared->pressed = 0;
+	e->shared->rules_generation = 0;
+	if (e->config.rules) {
+		engine_clear_map(e->skel->maps.rules_0);
+		engine_clear_map(e->skel->maps.rules_1);
+	}
 	if (e->config.pressure_limit)
 		engine_clear_pressure(e);
 	if (e->config.aggregate)

@@ -43,9 +43,10 @@ prepare() {
         cat "$work/base/make"
         exit 1
     fi
-    for program in parse match flow clean race flood aggregate; do
+    for program in parse match flow clean race flood aggregate rules interfaces; do
         more=()
         [ "$program" != aggregate ] || more=(src/aggregate.c)
+        [ "$program" != rules ] || more=(src/rules.c src/rule.c src/prefix.c)
         [ "$program" != flood ] || more=(src/prefix_table.c)
         ${CC:-cc} -O1 -D_GNU_SOURCE -I. -I"$work/base/out" "tests/bpf/test_$program.c" "${more[@]}" \
             -o "$work/$program" -lbpf -lelf -lz -lpthread || exit 1
@@ -321,6 +322,39 @@ mutant aggregate_ecn_of_ipv6 aggregate 'by_kind' \
     $packet 's/ip->class_flow\[0\] >> 4;/ip->class_flow[0] >> 2;/'
 mutant aggregate_ipv6_fragments aggregate 'by_kind' $packet 's/\*next = ext.next; .*//'
 mutant aggregate_segments_uncounted aggregate 'by_kind' $kern 's/if (!segments && size .*/if (0)/'
+
+# --- what is left out
+rules=engine/rules.h
+mutant rules_of_one_end rules 'random' $rules 's/	key.addr = t->daddr;/	key.addr = t->saddr;/'
+mutant rules_include_in_spite rules 'random' \
+    pping.h 's/(rules & (PPING_RULE_INCLUDED | PPING_RULE_EXCLUDED)) != PPING_RULE_INCLUDED/!(rules \& PPING_RULE_INCLUDED)/' \
+    $rules 's/if (rules & PPING_RULE_EXCLUDED)$/if (0)/' \
+    $rules 's/ && !(rules & PPING_RULE_EXCLUDED) &&/ \&\&/'
+mutant rules_of_the_others_port rules 'random' \
+    $rules 's/key.port = t->dport;/key.port = t->sport;/' \
+    $rules '/key.addr = t->saddr;/{n;s/key.port = t->sport;/key.port = t->dport;/}'
+mutant rules_of_an_echo_identifier rules 'random' $rules 's/t->protocol == IPPROTO_TCP)/1)/'
+mutant rules_only_of_flows rules 'aggregates|kept' \
+    $match 's/if (!wanted && !counted)/if (!wanted)/'
+mutant rules_asked_after_the_prefix rules 'kept|aggregates' \
+    $match '/^static __always_inline int match_by_rules/,/^}/{s/	if (counted)/	if (0)/;s/	p->rules = host/	if (counted) aggregate_packet(h, p); p->rules = host/}'
+mutant rules_asked_by_every_packet rules 'ask_nothing' \
+    $match 's/if ((!f || !rules_let_in(f->state, p->rules)) &&/if (1 \&\&/'
+mutant rules_never_asked_again rules 'flows_go' \
+    $match 's/if ((!f || !rules_let_in(f->state, p->rules)) &&/if (!f \&\&/'
+mutant rules_leave_the_flow rules 'flows_go' \
+    $match '/^static __always_inline int match_by_rules/,/^}/s/flow_remove(h, &key);/;/'
+mutant rules_announce_the_end rules 'with_a_pass' $kern 's/if (config.rules && rules_drop_flow(f, &key))/if (0)/'
+mutant rules_pass_marks_nothing rules 'with_a_pass' $kern 's/rules_renew(state, generation));/state);/'
+mutant rules_left_in_the_blank rules 'flows_go' $flow 's/if (config.rules) \/\* these may.*/if (0)/'
+
+# --- several interfaces
+mutant interfaces_forwarded_counts_twice interfaces 'once' $kern 's/if (was_counted(ctx, way))/if (0)/'
+mutant interfaces_arrivals_dont_count interfaces 'arrivals' $kern 's/ || way != PPING_MATCH_EGRESS//'
+mutant interfaces_low_bits_are_enough interfaces 'once|without' \
+    $kern 's/word >> PPING_IFINDEX_BITS == ifindex >> PPING_IFINDEX_BITS/1/'
+mutant interfaces_events_without_number interfaces 'borne' $kern 's/event->interface = h->number;/;/'
+mutant interfaces_counted_together interfaces 'borne' $kern 's/h.number = find_number(ctx->ifindex);/;/'
 
 wait
 sort "$work/verdicts"

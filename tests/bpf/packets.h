@@ -208,6 +208,7 @@ struct frame {
 	__u32 ip_len; /* from the IP header to the payload's last byte */
 	__u32 gso_segs;
 	__u32 gso_size;
+	__u32 came_by; /* ifindex of what it arrived on, with tc; 0: it was made here */
 	bool l3; /* begins with the IP header */
 };
 
@@ -461,6 +462,7 @@ static inline void frame_finish(struct frame *f, const struct packet_spec *s)
 static inline void frame_build(struct frame *f, const struct packet_spec *s)
 {
 	f->len = 0;
+	f->came_by = 0;
 	f->gso_segs = s->gso_segs;
 	f->gso_size = s->gso_size ? s->gso_size : s->gso_segs ? 1000 : 0;
 	put_link(f, s);

@@ -13,6 +13,10 @@ trap 'rm -rf "$TMP"' EXIT
 export TZ=UTC LC_ALL=C
 failed=0
 
+if "$PPING" --version | grep 'without libpcap' >/dev/null; then
+    echo "skip captures: built without libpcap"
+    exit 0
+fi
 "$MAKE_CAPTURES" "$TMP" || exit 1
 cd "$TMP" || exit 1
 
@@ -21,7 +25,8 @@ read_capture() {
     local file=$1 status=0
     shift
     "$PPING" --read "$file" "$@" >out 2>err || status=$?
-    sed -i 's/, [0-9.]* s to read it//' err
+    # what a kernel can't do (qemu-user's) is no matter of the capture
+    sed -i "s/, [0-9.]* s to read it//;/^  sandbox  .*, this kernel can't filter them$/d" err
     cat out
     sed 's/^/stderr: /' err
     echo "status $status"

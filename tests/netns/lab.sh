@@ -124,12 +124,13 @@ has() { grep "$@" >/dev/null; }
 
 # --- tools -------------------------------------------------------------------
 
-# lab_tool NAME: compile tests/netns/NAME.c where that has not been done.
+# lab_tool NAME [LIBRARY...]: compile tests/netns/NAME.c where that has not been done.
 lab_tool() {
     local src=$LAB_DIR/$1.c bin=$LAB_BIN/$1
     if [ ! "$bin" -nt "$src" ]; then
         mkdir -p "$LAB_BIN" &&
-            ${CC:-cc} -D_GNU_SOURCE -O2 -g -Wall -Wextra -Wno-unused-parameter "$src" -o "$bin.$$" &&
+            ${CC:-cc} -D_GNU_SOURCE -O2 -g -Wall -Wextra -Wno-unused-parameter "$src" \
+                -o "$bin.$$" "${@:2}" &&
             mv "$bin.$$" "$bin"
     fi
 }
@@ -337,6 +338,17 @@ print(sent // int(sys.argv[2]))' "$LAB_TMP/iperf.json" $IPERF_BLOCK)
 
 referee() { "$PYTHON" "$LAB_DIR/referee.py" "$@"; }
 
+# lab_let_perf: with the level that Debian's kernels begin with, only CAP_SYS_ADMIN opens an
+# event buffer. lab_perf_back: as it was.
+LAB_PARANOID=/proc/sys/kernel/perf_event_paranoid
+lab_let_perf() {
+    LAB_PARANOID_WAS=$(cat "$LAB_PARANOID")
+    [ "$LAB_PARANOID_WAS" -le 2 ] || echo 2 >"$LAB_PARANOID"
+}
+lab_perf_back() {
+    [ "${LAB_PARANOID_WAS:-0}" -le 2 ] || echo "$LAB_PARANOID_WAS" >"$LAB_PARANOID"
+}
+
 # --- cases -------------------------------------------------------------------
 
 fail() {
@@ -383,6 +395,7 @@ case_run() {
 }
 
 lab_exit() {
+    lab_perf_back
     [ -z "${LAB_AUTOGROUP:-}" ] || echo "$LAB_AUTOGROUP" >/proc/$$/autogroup
     lab_kill_all
     lab_down

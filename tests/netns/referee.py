@@ -20,7 +20,8 @@ ends, or its reply came after the flow was closed (a RST, or a FIN of both sides
 in an earlier packet) or after a reply to a newer TSval (reordered).
 
   referee.py samples --pcap X               the samples, one JSON object a line
-  referee.py compare --pcap X --jsonl Y     against pping's -F jsonl output
+  referee.py compare --pcap X --jsonl Y     against pping's -F jsonl output; with several --pcap,
+                                            of interfaces that were watched together
   referee.py rate --jsonl Y                 samples per second, least distance
   referee.py rtts --jsonl Y                 the RTTs themselves
 
@@ -156,17 +157,26 @@ class Referee:
             direction.reverse.reverse = direction
         return direction
 
-    def read(self, path):
-        with open(path, "rb") as file:
-            data = file.read()
-        link, records = read_records(data)
-        if records:
-            self.start, self.end = records[0][0], records[-1][0]
-        self.packets = len(records)
-        ethernet = link == 1
-        for time, offset, captured, original in records:
+    def read(self, *paths):
+        """of several captures the packets in the order of their times, each as if seen anew"""
+        captures = []
+        for path in paths:
+            with open(path, "rb") as file:
+                data = file.read()
+            link, records = read_records(data)
+            captures.append([(record, data, link) for record in records])
+        packets = captures[0]
+        if len(captures) > 1:
+            packets = sorted(
+                (packet for capture in captures for packet in capture),
+                key=lambda packet: packet[0][0],
+            )
+        if packets:
+            self.start, self.end = packets[0][0][0], packets[-1][0][0]
+        self.packets = len(packets)
+        for (time, offset, captured, original), data, link in packets:
             limit = offset + captured
-            if ethernet and data[offset + 12 : offset + 14] in (b"\x08\x00", b"\x86\xdd"):
+            if link == 1 and data[offset + 12 : offset + 14] in (b"\x08\x00", b"\x86\xdd"):
                 ip = offset + 14
             else:
                 ip = ip_offset(link, data, offset)
@@ -485,7 +495,7 @@ def describe(sample):
 
 def compare(args):
     referee = Referee(args.include_syn)
-    referee.read(args.pcap)
+    referee.read(*args.pcap)
     referee.mark_edges(args.margin)
     reports = read_reports(args.jsonl)
     if args.others:
@@ -679,7 +689,7 @@ def rtts(args):
 
 def samples(args):
     referee = Referee(args.include_syn)
-    referee.read(args.pcap)
+    referee.read(*args.pcap)
     referee.mark_edges(args.margin)
     for s in referee.samples:
         print(
@@ -706,7 +716,7 @@ def main():
         command = commands.add_parser(name)
         command.set_defaults(function=function)
         if name in ("samples", "compare"):
-            command.add_argument("--pcap", required=True)
+            command.add_argument("--pcap", required=True, action="append")
             command.add_argument("--include-syn", action="store_true")
             command.add_argument("--margin", type=float, default=0, metavar="SECONDS")
         if name != "samples":

@@ -93,6 +93,8 @@ one_privilege_missing() {
 
 # Raising RLIMIT_MEMLOCK fails here, and nothing but these three is needed.
 few_privileges() {
+    case_cleanup() { lab_perf_back; }
+    lab_let_perf
     cp "$PPING" "$LAB_TMP/anybodys"
     chmod 755 "$LAB_TMP/anybodys"
     PPING=$LAB_TMP/anybodys

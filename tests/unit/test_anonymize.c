@@ -890,7 +890,20 @@ static void without_nettle(void)
 
 /* --- secrets ---------------------------------------------------------------------------------------------- */
 
-/* Places in this process's memory with these bytes, which are given inverted. */
+/* Are these len bytes the inverted ones, in words of four that are turned round if turn is 3? */
+static bool is_inverse(const uint8_t *bytes, const uint8_t *inverted, size_t len, size_t turn)
+{
+	size_t j = 0;
+
+	while (j < len && (bytes[j ^ turn] ^ inverted[j]) == 0xff)
+		j++;
+	return j == len;
+}
+
+/*
+ * Places in this process's memory with these bytes, which are given inverted. A big-endian machine's nettle
+ * has them in little-endian words.
+ */
 static int places_of(const uint8_t *inverted, size_t len)
 {
 	static uint8_t window[1 << 20];
@@ -909,13 +922,9 @@ static int places_of(const uint8_t *inverted, size_t len)
 
 			if ((uintptr_t)window >= from && (uintptr_t)window < from + sizeof(window))
 				continue;
-			for (ssize_t i = 0; i + (ssize_t)len <= n; i++) {
-				size_t j = 0;
-
-				while (j < len && (window[i + (ssize_t)j] ^ inverted[j]) == 0xff)
-					j++;
-				found += j == len;
-			}
+			for (ssize_t i = 0; i + (ssize_t)len <= n; i++)
+				found += is_inverse(window + i, inverted, len, 0) ||
+					 is_inverse(window + i, inverted, len, 3);
 		}
 	}
 	fclose(maps);

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -75,8 +76,8 @@ static void run(const char *command, const char *const *paths, double seconds, i
 
 	CHECK(!chdir(dir));
 	CHECK_INT(loop__new(&loop), 0);
-	CHECK_INT(commands__new(&c, loop, command), 0);
 	stderr_to("err");
+	CHECK_INT(commands__new(&c, loop, command), 0);
 	while (*paths)
 		commands__add(c, *paths++);
 	if (seconds > 0) {
@@ -169,6 +170,27 @@ static void one_that_hangs(void)
 	unlink(path_of("pid"));
 }
 
+/* What runs the commands ends with us, and its own end is told. */
+static void the_runner(void)
+{
+	pid_t pid, ended = 0;
+	int i;
+
+	RUN_FOR("echo $PPID >pid", 0, 5000, "a");
+	pid = atoi(read_file("pid"));
+	for (i = 0; i < 500 && !ended; i++) {
+		usleep(10000);
+		ended = waitpid(pid, NULL, WNOHANG);
+	}
+	CHECK(pid > 1 && ended == pid);
+	CHECK_STR(read_file("err"), "");
+	RUN_FOR("kill -KILL $PPID", 0, 5000, "a", "b");
+	CHECK_STR(read_file("err"),
+		  "pping: --on-rotate for a: the process that runs commands is gone\n"
+		  "pping: --on-rotate for b: the process that runs commands is gone\n");
+	unlink(path_of("pid"));
+}
+
 int main(void)
 {
 	snprintf(dir, sizeof(dir), "/tmp/test_commands.XXXXXX");
@@ -179,6 +201,7 @@ int main(void)
 	RUN(failures_are_told);
 	RUN(surroundings);
 	RUN(one_that_hangs);
+	RUN(the_runner);
 	unlink(path_of("err"));
 	CHECK_INT(rmdir(dir), 0);
 	return TEST_EXIT();

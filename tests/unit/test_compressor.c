@@ -218,9 +218,72 @@ static void idle_flushes(void)
 	run(idle);
 }
 
+/* Where the stream ends with which the data begin. */
+static size_t first_stream(enum compressor_kind kind, const char *data, size_t len)
+{
+	static char room[65536];
+	z_stream z = { .next_in = (Bytef *)(uintptr_t)data, .avail_in = (uInt)len };
+	int ret;
+
+#ifdef HAVE_ZSTD
+	if (kind == COMPRESSOR_ZSTD)
+		return ZSTD_findFrameCompressedSize(data, len);
+#endif
+	if (kind == COMPRESSOR_NONE)
+		return len;
+	CHECK_INT(inflateInit2(&z, 15 + 16), Z_OK);
+	do {
+		z.next_out = (Bytef *)room;
+		z.avail_out = sizeof(room);
+		ret = inflate(&z, Z_NO_FLUSH);
+	} while (ret == Z_OK);
+	CHECK_INT(ret, Z_STREAM_END);
+	inflateEnd(&z);
+	return z.total_in;
+}
+
+/* A long one is many: what is behind the first can be read without it, from the beginning of a line on. */
+static void parts(enum compressor_kind kind, struct compressor *c)
+{
+	struct text packed = { 0 }, raw = { 0 }, first;
+	size_t at, n = 0;
+	bool whole;
+
+	while (raw.len < 20 << 20)
+		write_lines(c, &packed, &raw, 1000, false);
+	CHECK_INT(compressor__end(c, &packed), 0);
+	check(kind, &packed, &raw, true);
+	for (at = 0; at < packed.len; n++)
+		at += first_stream(kind, packed.data + at, packed.len - at);
+	CHECK_INT(at, packed.len);
+	CHECK(kind == COMPRESSOR_NONE || (n >= 5 && n <= 7));
+
+	at = first_stream(kind, packed.data, packed.len);
+	first = expand(kind, packed.data, at, &whole);
+	CHECK(whole && first.len && first.data[first.len - 1] == '\n');
+	if (at < packed.len) {
+		struct text rest = expand(kind, packed.data + at, packed.len - at, &whole);
+
+		CHECK(whole);
+		CHECK_INT(first.len + rest.len, raw.len);
+		CHECK(first.len + rest.len == raw.len &&
+		      !memcmp(rest.data, raw.data + first.len, rest.len));
+		text__free(&rest);
+	}
+	text__free(&first);
+	text__free(&packed);
+	text__free(&raw);
+}
+
+static void long_streams(void)
+{
+	run(parts);
+}
+
 int main(void)
 {
 	RUN(whole_streams);
+	RUN(long_streams);
 	RUN(flushed_streams);
 	RUN(idle_flushes);
 	if (!compressor__has(COMPRESSOR_ZSTD))

@@ -464,6 +464,37 @@ static void chosen_fields(void)
 	CHECK_STR(line(&format_jsonl, &set, &e, 7, false), "{}\n");
 }
 
+/* Where several interfaces are, each record has its own at the end; of what has none nothing is said. */
+static void interfaces(void)
+{
+	struct format_settings set = { .interface = "pp\"p\x07" };
+	struct format_settings chosen = { .fields = FIELDS_USUAL | FIELD_BIT(INTERFACE) };
+	struct pping_event rtt = rtt_v4(), flow = rtt_v4(), loss = lost(5);
+	char want[FORMAT_RECORD_MAX];
+
+	flow.type = PPING_EVENT_FLOW;
+	strcpy(want, line(&format_jsonl, &plain, &rtt, WALL, true));
+	strcpy(strrchr(want, '}'), ",\"interface\":\"pp\\u0022p\\u0007\"}\n");
+	CHECK_STR(line(&format_jsonl, &set, &rtt, WALL, true), want);
+	chosen.interface = set.interface;
+	CHECK_STR(line(&format_jsonl, &chosen, &rtt, WALL, true), want);
+	strcpy(want, line(&format_json, &plain, &flow, WALL, false));
+	strcpy(strrchr(want, '}'), ",\"interface\":\"pp\\u0022p\\u0007\"}");
+	CHECK_STR(line(&format_json, &set, &flow, WALL, false), want);
+	CHECK_STR(line(&format_json, &chosen, &flow, WALL, false), want);
+	strcpy(want, line(&format_standard, &plain, &rtt, WALL, true));
+	strcpy(strrchr(want, '\n'), " on pp\"p_\n");
+	CHECK_STR(line(&format_standard, &set, &rtt, WALL, true), want);
+	strcpy(want, line(&format_jsonl, &plain, &loss, WALL, true));
+	CHECK_STR(line(&format_jsonl, &set, &loss, WALL, true), want);
+	CHECK_STR(line(&format_jsonl, &chosen, &loss, WALL, true), want);
+	chosen.interface = NULL;
+	strcpy(want, line(&format_jsonl, &plain, &flow, WALL, true));
+	CHECK_STR(line(&format_jsonl, &chosen, &flow, WALL, true), want);
+	strcpy(want, line(&format_ppviz, &plain, &rtt, WALL, true));
+	CHECK_STR(line(&format_ppviz, &set, &rtt, WALL, true), want);
+}
+
 /* A kind of which nothing of its own was asked for is not written, and json has no comma for it. */
 static void chosen_kinds(void)
 {
@@ -590,7 +621,9 @@ static void stays_within_reservation(void)
 	const struct format_settings most = { .counters = true,
 					      .addresses = FORMAT_ADDRESSES_128_BITS,
 					      .fields = ~0u,
-					      .note = &note };
+					      .note = &note,
+					      .interface = "\x80\x81\x82\x83\x84\x85\x86\x87"
+							   "\x88\x89\x8a\x8b\x8c\x8d\x8e" };
 	uint8_t types[] = { PPING_EVENT_RTT, PPING_EVENT_FLOW, PPING_EVENT_FLOW, PPING_EVENT_LOST };
 	struct text out;
 	size_t i;
@@ -619,7 +652,8 @@ static void stays_within_reservation(void)
 /* Without counters the kernel's event ends before them. */
 static void short_events(void)
 {
-	struct pping_event *e = malloc(PPING_EVENT_SIZE);
+	void *just_enough = malloc(PPING_EVENT_SIZE);
+	struct pping_event *e = just_enough;
 	struct pping_event whole = rtt_v4();
 	int f;
 
@@ -1031,6 +1065,7 @@ int main(void)
 	RUN(extreme_values);
 	RUN(all_usual_fields);
 	RUN(chosen_fields);
+	RUN(interfaces);
 	RUN(chosen_kinds);
 	RUN(addresses_of_128_bits);
 	RUN(no_addresses);

@@ -340,6 +340,44 @@ static void fill_state(void)
 	state.up = true;
 }
 
+/* What the kernel side counts on each is told of each, the rest of all; one that is gone is not. */
+static void several_interfaces(void)
+{
+	struct interfaces_row rows[] = {
+		{ .name = "eth0", .here = true, .up = true },
+		{ .name = "a\"", .here = true },
+		{ .name = "gone" },
+	};
+
+	begin_aggregating();
+	metrics__free(metrics);
+	options.interface = "eth0,a*";
+	options.several = true;
+	if (metrics__new(&metrics, &options))
+		abort();
+	fill_state();
+	for (size_t i = 0; i < 3; i++) {
+		rows[i].counters.n[PPING_COUNT_TRACKED] = 7 + i;
+		rows[i].counters.n[PPING_COUNT_RTTS_AGGREGATED] = 70 + i;
+		rows[i].counters.n[PPING_BYTES_IPV4_UDP] = 700 + i;
+	}
+	state.interfaces = rows;
+	state.interfaces_count = 3;
+	make(METRICS_OPENMETRICS);
+	CHECK_STR(value("pping_interface_up{interface=\"eth0\"}"), "1");
+	CHECK_STR(value("pping_interface_up{interface=\"a\\\"\"}"), "0");
+	CHECK_STR(value("pping_packets_total{interface=\"eth0\",verdict=\"tracked\"}"), "7");
+	CHECK_STR(value("pping_packets_total{interface=\"a\\\"\",verdict=\"tracked\"}"), "8");
+	CHECK_STR(value("pping_rtts_total{interface=\"a\\\"\"}"), "71");
+	CHECK_STR(value("pping_ip_bytes_total{interface=\"eth0\",version=\"4\",protocol=\"udp\"}"),
+		  "700");
+	CHECK_STR(value("pping_flows_evicted_total{interface=\"eth0,a*\"}"), "5");
+	CHECK_STR(value("pping_rtt_seconds_count{interface=\"eth0,a*\",protocol=\"TCP\"}"), "0");
+	CHECK(!strstr(text.data, "gone"));
+	CHECK(!strstr(text.data, "pping_packets_total{interface=\"eth0,a*\""));
+	end();
+}
+
 static void values(void)
 {
 	begin_aggregating();
@@ -608,6 +646,7 @@ int main(void)
 	RUN(idle_series_give_way);
 	RUN(series_in_order);
 	RUN(values);
+	RUN(several_interfaces);
 	RUN(evicted_never_shrinks);
 	RUN(both_formats);
 	RUN(strange_interfaces);

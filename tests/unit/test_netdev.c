@@ -27,6 +27,8 @@ struct told {
 	char log[256]; /* C: changed, R: removed */
 	size_t logged;
 	struct netdev_info info;
+	char name[16]; /* of the last change */
+	int gone; /* ifindex of the last removal */
 	union pping_addr *have;
 	size_t n;
 	int calls; /* of address handlers */
@@ -53,12 +55,16 @@ static int on_changed(void *ctx, const struct netdev_info *info)
 	struct told *told = ctx;
 
 	told->info = *info;
+	snprintf(told->name, sizeof(told->name), "%s", info->name);
 	log_event(told, 'C');
 	return result_of(told);
 }
 
-static int on_removed(void *ctx)
+static int on_removed(void *ctx, int ifindex)
 {
+	struct told *told = ctx;
+
+	told->gone = ifindex;
 	log_event(ctx, 'R');
 	return result_of(ctx);
 }
@@ -110,16 +116,23 @@ static bool has(const struct told *told, const char *text)
 	return find_addr(told, &addr);
 }
 
-static struct netdev *new_watch(const char *name, struct told *told)
+static struct netdev *new_watch_of(const char *const *names, struct told *told)
 {
 	struct netdev_handlers handlers = handlers_of(told);
 	struct netdev *watch = NULL;
-	int err = netdev__watch(&watch, name, &handlers);
+	int err = netdev__watch(&watch, names, &handlers);
 
 	CHECK_INT(err, 0);
 	if (err)
 		exit(EXIT_FAILURE);
 	return watch;
+}
+
+static struct netdev *new_watch(const char *name, struct told *told)
+{
+	const char *const names[] = { name, NULL };
+
+	return new_watch_of(names, told);
 }
 
 static void end_watch(struct netdev *watch, struct told *told)
@@ -709,6 +722,76 @@ static void overflow(void)
 	end_watch(watch, &told);
 }
 
+/* Names and patterns: each device once, by the first name, else the first pattern that fits. */
+static void several_names(void)
+{
+	static const char *const names[] = { "v*", "w0", "lo", "*", NULL };
+	struct told told = { 0 };
+	struct netdev *watch;
+	struct netdev_info info;
+	int v0;
+
+	add_veth("v0", "x0");
+	watch = new_watch_of(names, &told);
+	CHECK_STR(events(watch, &told), "");
+	/* v0, x0 and lo */
+	CHECK_INT(netdev__sync(watch), 0);
+	CHECK_STR(events(watch, &told), "CCC");
+	CHECK_INT(netdev__sync(watch), 0);
+	CHECK_STR(events(watch, &told), "");
+	netdev__find("v0", &info);
+	v0 = info.ifindex;
+	sh("ip link set v0 mtu 1400");
+	CHECK_STR(events(watch, &told), "C");
+	CHECK_INT(told.info.wanted, 0);
+	CHECK(told.info.lower > 0); /* its peer, here in one namespace */
+	sh("ip link set v0 name w0");
+	CHECK_STR(events(watch, &told), "C");
+	CHECK_INT(told.info.wanted, 1);
+	CHECK_STR(told.name, "w0");
+	CHECK_INT(told.info.ifindex, v0);
+	sh("ip link set w0 name y0");
+	CHECK_STR(events(watch, &told), "C");
+	CHECK_INT(told.info.wanted, 3);
+	sh("ip link set lo mtu 65000");
+	CHECK_STR(events(watch, &told), "C");
+	CHECK_INT(told.info.wanted, 2);
+	sh("ip link del y0");
+	CHECK_STR(strpbrk(events(watch, &told), "R"), "RR");
+	end_watch(watch, &told);
+}
+
+/* A pattern alone does not mean lo; what was missed is found. */
+static void pattern_after_loss(void)
+{
+	static const char *const names[] = { "[a-z]*", NULL };
+	struct told told = { 0 };
+	struct netdev *watch = new_watch_of(names, &told);
+
+	CHECK_INT(netdev__sync(watch), 0);
+	CHECK_STR(events(watch, &told), "");
+	add_veth("v0", "v1");
+	CHECK_INT(strlen(events(watch, &told)), 2);
+	set_buffer(watch, 1);
+	many("add", "v0", 100);
+	sh("ip link set v0 name w0 && ip link set v1 name v0 && ip link set w0 name v1");
+	add_veth("a0", "a1");
+	CHECK(overflowed(watch));
+	/* each of the two has the other's name: one goes and comes again */
+	CHECK_STR(events(watch, &told), "RCCCC");
+	CHECK_INT(told.n, 100);
+	set_buffer(watch, 1 << 20);
+	sh("ip link del a0");
+	CHECK_STR(strpbrk(events(watch, &told), "R"), "RR");
+	end_watch(watch, &told);
+}
+
+static void test_several_names(void)
+{
+	in_namespace(several_names);
+	in_namespace(pattern_after_loss);
+}
+
 static void test_overflow(void)
 {
 	in_namespace(overflow);
@@ -874,13 +957,14 @@ static void handler_results(void)
 {
 	struct told told = { .result = -EIO };
 	struct netdev_handlers handlers = handlers_of(&told);
+	const char *const names[] = { "v0", NULL };
 	struct netdev *watch = NULL;
 	_Alignas(4) char buf[16384];
 	int len;
 
 	add_veth("v0", "v1");
 	many("add", "v0", 100);
-	CHECK_INT(netdev__watch(&watch, "v0", &handlers), -EIO);
+	CHECK_INT(netdev__watch(&watch, names, &handlers), -EIO);
 	CHECK(!watch);
 	free(told.have);
 	told = (struct told){ 0 };
@@ -993,6 +1077,10 @@ static void test_link_messages(void)
 	struct netdev *watch = new_watch(NAME, &told);
 	struct message message = new_link(RTM_NEWLINK, AF_UNSPEC, 4711), partial = message;
 	struct rtattr *attr;
+	struct {
+		struct rtattr attr;
+		char name[sizeof(NAME)];
+	} __attribute__((packed)) name = { { .rta_len = 32, .rta_type = IFLA_ALT_IFNAME }, NAME };
 
 	put(&message, IFLA_IFNAME, NAME, sizeof(NAME));
 	put_mtu(&message, 1500);
@@ -1024,10 +1112,10 @@ static void test_link_messages(void)
 	put(&message, IFLA_IFNAME, "", 0);
 	send_to(watch, &message);
 	/* Attributes inside an attribute, one of them longer than that. */
-	attr = put(&message, NLA_F_NESTED | IFLA_PROP_LIST, "\x20\0\x35\0nosuch-if0", 15);
+	attr = put(&message, NLA_F_NESTED | IFLA_PROP_LIST, &name, sizeof(name));
 	send_to(watch, &message);
 	CHECK_STR(events(watch, &told), "");
-	*(char *)RTA_DATA(attr) = 4 + sizeof(NAME);
+	((struct rtattr *)RTA_DATA(attr))->rta_len = sizeof(name);
 	send_to(watch, &message);
 	CHECK_STR(events(watch, &told), "C");
 	end_watch(watch, &told);
@@ -1185,6 +1273,7 @@ int main(void)
 	RUN(test_addresses);
 	RUN(test_shared_addresses);
 	RUN(test_many_addresses);
+	RUN(test_several_names);
 	RUN(test_overflow);
 	RUN(test_long_overflow);
 	RUN(test_storms);

@@ -8,10 +8,11 @@
 
 #include "pping.h"
 #include "src/options.h"
+#include "src/fields.h"
 #include "src/options_print.h"
 #include "tests/unit/test.h"
 
-#define MAX_ARGS 20
+#define MAX_ARGS (2 * OPTIONS_MAX_INTERFACES + 2)
 #define OUTPUT_SIZE 32768
 
 /* --- running options__parse with its output caught ------------------------------- */
@@ -124,6 +125,7 @@ static const char *differences(const struct options *o)
 		{ "no_flow_events", o->no_flow_events, false },
 		{ "fields", o->fields, 0 },
 		{ "exit_on_removal", o->exit_on_removal, false },
+		{ "no_sandbox", o->no_sandbox, false },
 		{ "rotating", o->rotating, false },
 		{ "compress", o->compress, COMPRESS_NONE },
 		{ "rotate_size", o->rotate_size, 0 },
@@ -137,6 +139,8 @@ static const char *differences(const struct options *o)
 	};
 
 	text[0] = '\0';
+	if (o->several)
+		options_print__append(text, sizeof(text), " several=%d", o->several);
 	if (!o->interface)
 		options_print__append(text, sizeof(text), " read_path=%s", o->read_path);
 	else if (strcmp(o->interface, "eth0") || o->read_path)
@@ -149,6 +153,12 @@ static const char *differences(const struct options *o)
 		inet_ntop(AF_INET6, o->local[i].addr.b, address, sizeof(address));
 		options_print__append(text, sizeof(text), " local=%s/%u", address,
 				      o->local[i].bits);
+	}
+	for (uint32_t i = 0; i < o->rules.count; i++) {
+		const struct option_rule *r = &o->rules.list[i];
+
+		options_print__append(text, sizeof(text), " %c%s%s", r->exclude ? '-' : '+',
+				      r->file ? "@" : "", r->text);
 	}
 	if (o->metrics.port) {
 		char address[INET6_ADDRSTRLEN];
@@ -194,6 +204,10 @@ static const struct {
 	{ { "--read", "x", "--local", "192.0.2.1" }, "read_path=x local=::ffff:192.0.2.1/128" },
 	{ { "--read", "x", "--local=10.0.0.0/8", "--local=2001:db8::/33", "--local=0.0.0.0/0" },
 	  "read_path=x local=::ffff:10.0.0.0/104 local=2001:db8::/33 local=::ffff:0.0.0.0/96" },
+	{ { DEFAULT_I, "--include", "10.0.0.0/8:443", "--exclude-file=a", "--include-file", "b",
+	    "--exclude", "::/0", "--include", ":1" },
+	  "+10.0.0.0/8:443 -@a +@b -::/0 +:1" },
+	{ { "--read", "x", "--exclude", "192.0.2.1" }, "read_path=x -192.0.2.1" },
 	{ { "--read", "x", "--local", "::/0", "--local", "fe80::1" },
 	  "read_path=x local=::/0 local=fe80::1/128" },
 
@@ -242,6 +256,7 @@ static const struct {
 	{ { DEFAULT_I, "--write=-" }, "write_path=-" },
 	{ { DEFAULT_I, "-w", "a", "-w", "b" }, "write_path=b" },
 	{ { DEFAULT_I, "-q" }, "quiet=1" },
+	{ { DEFAULT_I, "--no-sandbox" }, "no_sandbox=1" },
 
 #ifdef HAVE_ZSTD
 	{ { DEFAULT_I, "-w", "x.zst" }, "write_path=x.zst rotating=1 compress=2" },
@@ -389,7 +404,48 @@ static void words_of_argv(void)
 	struct outcome *o = parse(args);
 
 	CHECK(o->opts.interface == args[1]);
+	CHECK(o->opts.interfaces[0] == args[1] && !o->opts.interfaces[1]);
 	CHECK(o->opts.write_path == args[3]);
+}
+
+/* Each once, in the order they were given. */
+static void several_interfaces(void)
+{
+	struct outcome *o = PARSE("-i", "eth0", "-i", "ppp*", "-C", "-i", "eth0", "-i", "a");
+	const char *args[MAX_ARGS + 1] = { 0 };
+	char names[OPTIONS_MAX_INTERFACES + 1][16];
+
+	CHECK(o->opts.several);
+	CHECK_STR(o->opts.interface, "eth0,ppp*,a");
+	CHECK_STR(o->opts.interfaces[0], "eth0");
+	CHECK_STR(o->opts.interfaces[1], "ppp*");
+	CHECK_STR(o->opts.interfaces[2], "a");
+	CHECK(!o->opts.interfaces[3]);
+	CHECK_STR(o->opts.given, "--interface eth0 --interface ppp* --interface a --icmp");
+	CHECK(PARSE("-i", "ppp?")->opts.several);
+	CHECK(PARSE("-i", "[ab]")->opts.several);
+	CHECK(!PARSE("-i", "a", "-i", "a")->opts.several);
+	/* with the usual fields there is nothing to choose, with others it is among them */
+	CHECK_INT(PARSE("-i", "*", "-Fjsonl")->opts.fields, 0);
+	CHECK(PARSE("-i", "*", "-Fjsonl", "--fields", "+flow_id")->opts.fields &
+	      FIELD_BIT(INTERFACE));
+	CHECK(!(PARSE("-i", "*", "-Fjsonl", "--fields", "rtt")->opts.fields &
+		FIELD_BIT(INTERFACE)));
+	CHECK(!(PARSE("-i", "a", "-Fjsonl", "--fields", "+flow_id")->opts.fields &
+		FIELD_BIT(INTERFACE)));
+	for (int i = 0; i <= OPTIONS_MAX_INTERFACES; i++) {
+		snprintf(names[i], sizeof(names[i]), "interface-%d", i);
+		args[2 * i] = "-i";
+		args[2 * i + 1] = names[i];
+	}
+	o = parse(args);
+	CHECK_INT(o->verdict, OPTIONS_WRONG);
+	CHECK(strstr(o->err, "--interface: more than 64; give patterns") != NULL);
+	args[2 * OPTIONS_MAX_INTERFACES] = NULL;
+	o = parse(args);
+	CHECK_INT(o->verdict, OPTIONS_RUN);
+	CHECK_STR(o->opts.interface,
+		  "interface-0,interface-1,interface-2,interface-3,interface-4,...");
 }
 
 /* What is anybody's secret is not told, whichever option it is of. */
@@ -404,6 +460,10 @@ static void given(void)
 		"--read FILE --filter EXPR --local PREFIX --icmp --rate-limit 0.50 --format jsonl "
 		"--write FILE --max-storage 1G,stop --on-rotate COMMAND");
 	CHECK_STR(PARSE("-i", "eth0")->opts.given, "--interface eth0");
+	o = PARSE("-i", "eth0", "--exclude", "192.0.2.1", "--exclude-file", "secret", "--include",
+		  "192.0.2.0/24");
+	CHECK_STR(o->opts.given, "--interface eth0 --include PREFIX[:PORT] --exclude PREFIX[:PORT] "
+				 "--exclude-file FILE");
 	o = PARSE("-i", "eth0", "--metrics", "192.0.2.1:9100", "--anonymize", "truncate:16,32",
 		  "--fields", "timestamp,rtt,min_rtt,protocol,sent_packets", "-Fjsonl");
 	CHECK_STR(o->opts.given, "--interface eth0 --format jsonl "
@@ -429,8 +489,10 @@ static const struct {
 	{ { "-i", "a b" }, { "--interface: \"a b\" has a character that no" } },
 	{ { "-i", "a\nb" }, { "--interface: \"a\\x0ab\" has a character that no" } },
 	{ { "-i", ".." }, { "--interface: \"..\" can't be" } },
-	{ { "-i", "a", "-i", "b" }, { "only one -i for now", "\"b\"" } },
-	{ { "-i", "a", "--interface=a" }, { "only one -i for now" } },
+	{ { "-i", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde*" },
+	  { "--interface: ", "longer than the 63 bytes of a pattern" } },
+	{ { "-i", "a", "-i", "v/*" }, { "--interface: \"v/*\" has a character that no" } },
+	{ { "--read", "x", "-i", "*" }, { "--read conflicts with --interface; leave one out" } },
 	{ { "-i" }, { "--interface needs an argument; give the name of an interface" } },
 
 	{ { "--read", "" }, { "--read: \"\" is empty; give the name of a file" } },
@@ -616,7 +678,7 @@ static const struct {
 	  { "--fields conflicts with --format ppviz" } },
 	{ { DEFAULT_I, "-Fjsonl", "--fields", "rtt,src_ipx" },
 	  { "--fields: \"src_ipx\" is no field; give some of timestamp, src_ip, ",
-	    ", dest_scope\n" } },
+	    ", dest_scope, interface\n" } },
 	{ { DEFAULT_I, "-Fjsonl", "--fields", "src_i" }, { "\"src_i\" is no field" } },
 	{ { DEFAULT_I, "-Fjsonl", "--fields", "RTT" }, { "\"RTT\" is no field" } },
 	{ { DEFAULT_I, "-Fjsonl", "--fields", "" }, { "\"\" is no field" } },
@@ -659,7 +721,15 @@ static const struct {
 	{ { DEFAULT_I, "--a\nb\033[m" }, { "unknown option \"--a\\x0ab\\x1b[m\"" } },
 	{ { DEFAULT_I, "--an-option-that-is-much-longer-than-any-option-that-there-is" },
 	  { "unknown option \"--an-option-that-is-much-longer-than-any...\"; see" } },
-	{ { DEFAULT_I, "--include" }, { "ambiguous; give --include-local or --include-SYN\n" } },
+	{ { DEFAULT_I, "--include-" },
+	  { "ambiguous; give --include-file or --include-local or --include-SYN\n" } },
+	{ { DEFAULT_I, "--include" }, { "--include needs an argument; give a prefix or an add" } },
+	{ { DEFAULT_I, "--include", "" }, { "--include: \"\" is not an address; give a prefix" } },
+	{ { DEFAULT_I, "--include-file", "" }, { "--include-file: \"\" is empty; give the name" } },
+	{ { DEFAULT_I, "--exclude", "10.0.0.1/8" },
+	  { "\"10.0.0.1/8\" has bits behind its length" } },
+	{ { DEFAULT_I, "--exclude", "[::1" }, { "\"[::1\" has no ] before its end or its port" } },
+	{ { "--read", "x", "--exclude", "10.0.0.0/8:0" }, { "has a port that is no number" } },
 	{ { DEFAULT_I, "--tcp=yes" }, { "--tcp takes no argument" } },
 	{ { DEFAULT_I, "--help=yes" }, { "--help takes no argument" } },
 
@@ -778,6 +848,12 @@ static void version(void)
 
 	CHECK(strstr(o->out, "pping " PPING_VERSION "\n") == o->out);
 	CHECK(strstr(o->out, "\nlibbpf v"));
+	CHECK(strstr(o->out, "\nlibxdp 1."));
+#ifdef HAVE_PCAP
+	CHECK(!strstr(o->out, "without libpcap"));
+#else
+	CHECK(strstr(o->out, "\nwithout libpcap: --read\n"));
+#endif
 	CHECK(strstr(o->out, "\nneeds Linux 5.15 with BTF; proven on 6.1 and newer\n"));
 }
 
@@ -964,7 +1040,8 @@ static const struct {
 	const char *want; /* candidates, a space behind each */
 } completions[] = {
 	{ "pping --for", "--format " },
-	{ "pping --include-", "--include-local --include-SYN " },
+	{ "pping --include-", "--include-file --include-local --include-SYN " },
+	{ "pping --exclude", "--exclude --exclude-file " },
 	{ "pping -q --print", "" },
 	{ "pping -F ''", "standard json jsonl ppviz " },
 	{ "pping -F js", "json jsonl " },
@@ -1069,6 +1146,7 @@ int main(void)
 {
 	RUN(good);
 	RUN(words_of_argv);
+	RUN(several_interfaces);
 	RUN(given);
 	RUN(bad);
 	RUN(long_words);

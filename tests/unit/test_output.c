@@ -302,7 +302,6 @@ static void says_why_it_cannot_open(void)
 	CHECK_INT(output__open(&out, dir, &format_jsonl), -EISDIR);
 	CHECK_INT(output__open(&out, path_of("no/such"), &format_json), -ENOENT);
 	CHECK_INT(mkfifo(path_of("unread"), 0600), 0);
-	CHECK_INT(output__open(&out, path_of("unread"), &format_jsonl), -ENXIO);
 	CHECK_INT(output__open(&out, path_of("unread"), &format_json), -ENXIO);
 	caught_stderr();
 
@@ -310,7 +309,7 @@ static void says_why_it_cannot_open(void)
 	CHECK_INT(output__open(&out, "/no/such", &format_jsonl), -ENOENT);
 	CHECK_STR(caught_stderr(), "pping: /no/such: No such file or directory\n");
 	catch_stderr();
-	CHECK_INT(output__open(&out, path_of("unread"), &format_jsonl), -ENXIO);
+	CHECK_INT(output__open(&out, path_of("unread"), &format_json), -ENXIO);
 	CHECK(strstr(caught_stderr(), "/unread: nobody reads it: start its reader first\n"));
 }
 
@@ -821,6 +820,230 @@ static void named_pipe(void)
 	close(fd);
 }
 
+/* --- readers that come and go ------------------------------------------------------------- */
+
+static int open_reader(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	CHECK(fd >= 0);
+	return fd;
+}
+
+/* Up to so many bytes of it, at the end of got. */
+static void read_some(int fd, struct text *got, size_t bytes)
+{
+	ssize_t n;
+
+	while (bytes && (n = read(fd, text__reserve(got, bytes + 1), bytes)) > 0) {
+		got->len += (size_t)n;
+		bytes -= (size_t)n;
+	}
+}
+
+/* What a reader that dies had not read as a line does not count. */
+static void forget_torn(struct text *got)
+{
+	while (got->len && got->data[got->len - 1] != '\n')
+		got->len--;
+}
+
+static const char *new_fifo(const char *name)
+{
+	const char *path = path_of(name);
+
+	unlink(path);
+	CHECK(!mkfifo(path, 0600));
+	return path;
+}
+
+static void fifo_without_reader(void)
+{
+	const char *path = new_fifo("early"), *said;
+	struct text got = { 0 };
+	struct output *out;
+	int fd;
+
+	catch_stderr();
+	out = open_output(path, &format_jsonl);
+	CHECK_INT(output__flush(out), 0);
+	add(out, &format_jsonl, 0, 100);
+	CHECK_INT(output__flush(out), 1);
+	CHECK_INT(output__poll_fd(out), -1);
+	CHECK_INT(output__reopen(out), 0);
+	fd = open_reader(path);
+	CHECK_INT(output__flush(out), 0);
+	add(out, &format_jsonl, 100, 10);
+	CHECK_INT(output__close(out, 0), 0);
+	said = caught_stderr();
+	CHECK(strstr(said, "/early: nobody reads it yet; waiting for a reader\n"));
+	CHECK(strstr(said, "/early: has a reader now\n"));
+	CHECK_INT(count_lines(said), 2);
+	read_some(fd, &got, 65536);
+	*text__reserve(&got, 1) = 0;
+	check_expected(&got, &format_jsonl, 110);
+	close(fd);
+	text__free(&got);
+}
+
+/* A reader that leaves after so many bytes of each pipeful, wherever in a line that is: nothing is missing, or twice. */
+static void change_readers(uint64_t records, size_t bytes)
+{
+	const char *path = new_fifo("changing");
+	struct text got = { 0 }, want = expected(&format_jsonl, records);
+	struct output *out;
+	int fd, i;
+
+	catch_stderr();
+	out = open_output(path, &format_jsonl);
+	add(out, &format_jsonl, 0, records);
+	for (i = 0; i < 40; i++) {
+		fd = open_reader(path);
+		CHECK(output__flush(out) >= 0);
+		read_some(fd, &got, bytes);
+		forget_torn(&got);
+		close(fd);
+		CHECK_INT(output__flush(out), got.len < want.len);
+		CHECK_INT(output__poll_fd(out), -1);
+	}
+	fd = open_reader(path);
+	while (output__flush(out) == 1)
+		read_some(fd, &got, 65536);
+	CHECK_INT(output__close(out, 0), 0);
+	read_some(fd, &got, 1 << 20);
+	close(fd);
+	/* nobody yet, somebody, gone, back; and not the other 39 times */
+	CHECK_INT(count_lines(caught_stderr()), 4);
+	*text__reserve(&got, 1) = 0;
+	check_expected(&got, &format_jsonl, records);
+	text__free(&got);
+	text__free(&want);
+}
+
+static void fifo_changes_readers(void)
+{
+	static const size_t bytes[] = { 0,    1,     31,    4095,  4096,  4097,
+					9000, 33333, 65504, 65535, 65536, 100000 };
+	size_t i;
+
+	for (i = 0; i < sizeof(bytes) / sizeof(*bytes); i++) {
+		change_readers(50000, bytes[i]);
+		change_readers(100, bytes[i]);
+	}
+}
+
+/* The pipe of a reader that leaves after each record or two, for long: memory stays what the pipe may hold. */
+static void fifo_keeps_what_may_be_wanted(void)
+{
+	const char *path = new_fifo("kept-small");
+	struct text got = { 0 };
+	struct output *out = NULL;
+	int fd = open_reader(path);
+	uint64_t n;
+
+	out = open_output(path, &format_jsonl);
+	for (n = 0; n < 100000; n += 100) {
+		add(out, &format_jsonl, n, 100);
+		CHECK_INT(output__flush(out), 0);
+		CHECK_INT(output__poll_fd(out), -1);
+		read_some(fd, &got, 65536);
+		CHECK(output__text(out)->len < 4 * 65536);
+	}
+	CHECK_INT(output__close(out, 0), 0);
+	*text__reserve(&got, 1) = 0;
+	check_expected(&got, &format_jsonl, 100000);
+	close(fd);
+	text__free(&got);
+}
+
+/* At the end there is nobody: all that nobody has had is counted, also what was in the pipe. */
+static void fifo_ends_deserted(void)
+{
+	const char *path = new_fifo("deserted"), *said;
+	struct text got = { 0 };
+	struct output *out;
+	uint64_t start;
+	int fd = open_reader(path);
+
+	catch_stderr();
+	out = open_output(path, &format_jsonl);
+	add(out, &format_jsonl, 0, 10);
+	CHECK_INT(output__flush(out), 0);
+	read_some(fd, &got, 3 * 32 + 5);
+	close(fd);
+	start = now_ms();
+	CHECK_INT(output__close(out, 150), -EPIPE);
+	CHECK(now_ms() - start >= 149 && now_ms() - start < 2000);
+	said = caught_stderr();
+	CHECK(strstr(said, "its reader went away; waiting for another one\n"));
+	/* lines of 32 bytes: three were read, and a part of the fourth */
+	CHECK(strstr(said, "/deserted: reader went away: 7 records (224 bytes) not written\n"));
+	text__free(&got);
+
+	catch_stderr();
+	out = open_output(path, &format_jsonl);
+	add(out, &format_jsonl, 0, 10);
+	CHECK_INT(output__close(out, 10), -ENXIO);
+	CHECK(strstr(caught_stderr(), ": 10 records (320 bytes) not written\n"));
+
+	/* nothing to say, nobody to hear it */
+	catch_stderr();
+	out = open_output(path, &format_jsonl);
+	CHECK_INT(output__close(out, 0), 0);
+	caught_stderr();
+}
+
+/* It would make what is in the pipe unknown. */
+static void fifo_has_one_writer(void)
+{
+	const char *path = new_fifo("claimed");
+	int fd = open_reader(path);
+	struct output *out = open_output(path, &format_jsonl), *second;
+
+	catch_stderr();
+	CHECK_INT(output__open(&second, path, &format_jsonl), -EBUSY);
+	CHECK(strstr(caught_stderr(), "/claimed: another pping is writing to it\n"));
+	CHECK_INT(output__close(out, 0), 0);
+	close(fd);
+}
+
+static void fifo_is_replaced(void)
+{
+	const char *path = new_fifo("replaced");
+	int fd = open_reader(path);
+	struct output *out = open_output(path, &format_jsonl);
+
+	catch_stderr();
+	close(fd);
+	add(out, &format_jsonl, 0, 10);
+	CHECK_INT(output__flush(out), 1);
+	unlink(path);
+	CHECK_INT(output__flush(out), 1);
+	write_file(path, "precious");
+	CHECK_INT(output__flush(out), -EPROTOTYPE);
+	CHECK_INT(output__close(out, 0), -EPROTOTYPE);
+	CHECK(strstr(caught_stderr(),
+		     "/replaced: is no FIFO any more: 10 records (320 bytes) not written\n"));
+	check_file(path, "precious");
+}
+
+/* An array can't be gone on with by somebody who has not seen its beginning. */
+static void fifo_of_an_array(void)
+{
+	const char *path = new_fifo("array");
+	int fd = open_reader(path);
+	struct output *out = open_output(path, &format_json);
+
+	close(fd);
+	catch_stderr();
+	add(out, &format_json, 0, 1);
+	CHECK_INT(output__flush(out), -EPIPE);
+	CHECK_INT(output__close(out, 0), -EPIPE);
+	CHECK(strstr(caught_stderr(), "/array: reader went away: 1 record ("));
+}
+
+/* --- others ------------------------------------------------------------------------------- */
+
 static void closed_stdout(void)
 {
 	struct output *out;
@@ -1244,6 +1467,13 @@ int main(void)
 	RUN(slow_socket);
 	RUN(slow_terminal);
 	RUN(named_pipe);
+	RUN(fifo_without_reader);
+	RUN(fifo_changes_readers);
+	RUN(fifo_keeps_what_may_be_wanted);
+	RUN(fifo_ends_deserted);
+	RUN(fifo_has_one_writer);
+	RUN(fifo_is_replaced);
+	RUN(fifo_of_an_array);
 	RUN(closed_stdout);
 	RUN(shared_pipe);
 	RUN(interrupted);

@@ -78,6 +78,7 @@ static void count(void *ctx, struct pping_counters *c)
 	memset(c, 0, sizeof(*c));
 	c->n[PPING_COUNT_TRACKED] = 5;
 	c->n[PPING_COUNT_NOT_IP] = 2;
+	c->n[PPING_COUNT_EXCLUDED] = 9;
 	c->n[PPING_COUNT_RTTS] = 3;
 	c->n[PPING_COUNT_EVENTS_EMITTED] = 4;
 	c->n[PPING_COUNT_LOST_ENOSPC] = 6;
@@ -92,6 +93,43 @@ static const char *attached(void *ctx)
 	return "tcx";
 }
 
+static void count_rules(void *ctx, uint64_t *included, uint64_t *excluded)
+{
+	CHECK_STR(ctx, "ctx");
+	*included = 0;
+	*excluded = 12345;
+}
+
+static size_t interfaces(void *ctx, const struct interfaces_row **rows)
+{
+	static struct interfaces_row two[] = { { .name = "eth0" }, { .name = "p\"0" } };
+
+	CHECK_STR(ctx, "ctx");
+	two[0].counters.n[PPING_COUNT_TRACKED] = 4;
+	two[0].counters.n[PPING_COUNT_NOT_IP] = 2;
+	two[1].counters.n[PPING_COUNT_TRACKED] = 1;
+	two[1].counters.n[PPING_COUNT_RTTS] = 3;
+	*rows = two;
+	return 2;
+}
+
+/* Of several interfaces each is told of. */
+static void run_of_several(void)
+{
+	struct options o = { .interface = "eth0,p*", .format = FORMAT_JSONL, .several = true };
+	struct run_source source = { .ctx = (void *)"ctx",
+				     .counters = count,
+				     .attached = attached,
+				     .interfaces = interfaces };
+	struct run_file file = { .number = 1 };
+	struct text t = { 0 };
+
+	run_record__end(&t, &o, &source, &file, 5, true);
+	CHECK(strstr(text_of(&t), "\"interfaces\":\"eth0 6 packets 0 RTTs, p\\u00220 1 packets 3 "
+				  "RTTs\"}\n") != NULL);
+	text__free(&t);
+}
+
 static void run_begins_and_ends(void)
 {
 	struct options o = { .interface = "et\"h0",
@@ -99,7 +137,9 @@ static void run_begins_and_ends(void)
 			     .track_tcp = true,
 			     .track_icmp = true,
 			     .given = "--icmp" };
-	struct run_source source = { (void *)"ctx", count, attached };
+	struct run_source source = { .ctx = (void *)"ctx",
+				     .counters = count,
+				     .attached = attached };
 	struct run_file file = { .number = 3, .events = 10, .total_events = 30, .last = true };
 	struct text t = { 0 };
 	struct utsname uts;
@@ -119,9 +159,19 @@ static void run_begins_and_ends(void)
 	CHECK_STR(
 		text_of(&t),
 		"{\"timestamp\":5,\"run\":\"end\",\"file\":3,\"last\":true,\"file_events\":10,"
-		"\"total_events\":30,\"total_handed_over\":4,\"total_lost\":6,\"total_packets\":7,"
+		"\"total_events\":30,\"total_handed_over\":4,\"total_lost\":6,\"total_packets\":16,"
 		"\"total_rtts\":3,\"total_flows_opened\":8,\"total_flows_closed\":7,"
 		"\"total_flows_timed_out\":1}\n");
+	/* with --include or --exclude: how many, and what they left out */
+	t.len = 0;
+	source.rules = count_rules;
+	run_record__begin(&t, &o, &source, 3, 5, true);
+	CHECK(strstr(text_of(&t), "\"anonymized\":\"none\",\"include_rules\":0,"
+				  "\"exclude_rules\":12345,\"options\""));
+	t.len = 0;
+	run_record__end(&t, &o, &source, &file, 5, false);
+	CHECK(strstr(text_of(&t), "\"total_packets\":16,\"total_excluded\":9,\"total_rtts\""));
+	source.rules = NULL;
 	/* a capture's is the same at each reading, on every kernel */
 	t.len = 0;
 	source.attached = NULL;
@@ -256,6 +306,7 @@ int main(void)
 {
 	RUN(facts);
 	RUN(run_begins_and_ends);
+	RUN(run_of_several);
 	RUN(status);
 	RUN(plans);
 	RUN(amounts);

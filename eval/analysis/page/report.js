@@ -3,7 +3,8 @@
 (() => {
     const data = JSON.parse(document.getElementById('data').textContent);
     const main = document.getElementById('main');
-    const charts = [];
+    let report = data.reports[0];
+    let charts = [];
 
     // --- elements and numbers ---------------------------------------------------------------
 
@@ -29,7 +30,7 @@
         return `${Number((value / 1000 ** unit).toPrecision(4))} ${units[unit]}`;
     };
 
-    const clock = (seconds) => data.absolute ? new Date((seconds + data.tzOffset) * 1000).toISOString().slice(0, 19).replace('T', ' ') : `${precise(seconds)} s`;
+    const clock = (seconds) => report.absolute ? new Date((seconds + data.tzOffset) * 1000).toISOString().slice(0, 19).replace('T', ' ') : `${precise(seconds)} s`;
 
     const duration = (s) => s >= 172800 ? `${(s / 86400).toFixed(1)} days` : s >= 7200 ? `${(s / 3600).toFixed(1)} hours` : s >= 120 ? `${(s / 60).toFixed(1)} minutes` : `${s.toFixed(1)} s`;
 
@@ -56,14 +57,14 @@
         const axis = { stroke: colour('--soft'), grid: { stroke: colour('--line'), width: 1 }, ticks: { stroke: colour('--line') } };
         const values = (log) => (u, splits) => splits.map((v) => v === null ? '' : log && !/^1|^2|^5/.test(v.toExponential()) ? '' : chart.xbytes ? bytes(v) : precise(v));
         const x = { ...axis, label: chart.xlabel, labelSize: chart.xlabel ? 24 : 0 };
-        x.values = chart.time && data.absolute ? dates : values(chart.xlog);
+        x.values = chart.time && report.absolute ? dates : values(chart.xlog);
         x.space = chart.time ? 90 : 50;
         const y = { ...axis, label: chart.ylabel, labelSize: chart.ylabel ? 24 : 0, size: 56, values: chart.yformat === 'percent' ? (u, splits) => splits.map((v) => `${Math.round(100 * v)} %`) : values(chart.ylog) };
         return {
             width, height: width < 500 ? 240 : 320, ms: 1e-3,
             tzDate: (ts) => uPlot.tzDate(new Date((ts + data.tzOffset) * 1e3), 'Etc/UTC'),
             cursor: { drag: { x: true, y: false }, focus: { prox: 24 } }, legend: { show: false },
-            scales: { x: { time: Boolean(chart.time && data.absolute), distr: chart.xlog ? 3 : 1, ...(chart.xlog && { range: (u, lo, hi) => [lo, hi] }) },
+            scales: { x: { time: Boolean(chart.time && report.absolute), distr: chart.xlog ? 3 : 1, ...(chart.xlog && { range: (u, lo, hi) => [lo, hi] }) },
                 y: { distr: chart.ylog ? 3 : 1, ...(chart.yrange && { range: chart.yrange }), ...(!chart.yrange && !chart.ylog && { range: (u, lo, hi) => [Math.min(0, lo), hi > 0 ? hi * 1.05 : 1] }) } },
             axes: [x, y],
             series: [{}, ...chart.series.map((s, i) => ({ label: s.label, show: !hidden.has(i), stroke: colour(hue(chart, i)), width: dashed(chart, s) ? 1.5 : 2, dash: dashed(chart, s) ? [6, 4] : undefined,
@@ -156,24 +157,47 @@
         const head = element('tr', {}, ...columns.map((c) => element('th', { scope: 'col', class: kind(c) }, c[1] + (c[2] === 'ms' ? ' (ms)' : c[2] === 'seconds' ? ' (s)' : ''))));
         const body = rows.map((row) => element('tr', {}, ...row.map((value, i) => element('td', { class: kind(columns[i]) }, value === null || value === '' ? '' : show[columns[i][2]](value)))));
         return element('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': caption },
-            element('table', { 'data-csv': csv }, element('caption', {}, caption, ' ', element('span', {}, `tables/${csv}`)), element('thead', {}, head), element('tbody', {}, ...body)));
+            element('table', { 'data-csv': csv }, element('caption', {}, caption, ' ', element('span', {}, `${report.dir}${report.dir && '/'}tables/${csv}`)), element('thead', {}, head), element('tbody', {}, ...body)));
     }
 
-    const badge = (verdict) => element('span', { class: `verdict ${verdict.replace(' ', '-')}` }, { found: 'found', 'not found': 'none found', 'cannot tell': 'can\u2019t tell', described: 'described' }[verdict]);
+    const words = { found: 'found', 'not found': 'none found', 'cannot tell': 'can\u2019t tell', described: 'described' };
+    const badge = (verdict) => element('span', { class: `verdict ${verdict.replace(' ', '-')}` }, words[verdict]);
 
     function facts() {
-        const f = data.facts;
+        const f = report.facts;
         const list = [['files', f.files.toLocaleString('en')], ['lines', f.lines.toLocaleString('en')], ['RTTs', f.rtts.toLocaleString('en')], ['connections', f.connections.toLocaleString('en')],
             ['interfaces or sources', f.sources.toLocaleString('en')], ['from', f.from ?? '-'], ['to', f.to ?? '-'], ['covers', duration(f.span_s)]];
-        return [element('dl', { class: 'facts' }, ...list.map(([name, value]) => element('div', {}, element('dt', {}, name), element('dd', {}, value)))),
+        return [...(data.reports.length > 1 ? [element('p', { class: 'which' }, report.name)] : []), element('dl', { class: 'facts' }, ...list.map(([name, value]) => element('div', {}, element('dt', {}, name), element('dd', {}, value)))),
             element('p', { class: 'caveat' }, `Sides were told apart by: ${f.sides || 'nothing'}${f.nets.length ? `; clients are in ${f.nets.join(', ')}` : ''}. The client half is what lies between the monitor and the client, who answers there; the Internet half is what lies between the monitor and the server.` +
-                (f.sources > 1 ? ' Sources are taken together unless told apart below: the same packet seen by two of them counts twice.' : ''))];
+                (f.sources > 1 ? ' Sources are taken together here, so that a packet which two of them saw counts twice; choose one above to see it alone.' : ''))];
     }
 
-    main.replaceChildren(...facts(),
-        element('nav', { 'aria-label': 'Results' }, element('ul', { class: 'summary' }, ...data.sections.map((s) => element('li', {}, badge(s.verdict), element('div', {}, element('a', { href: `#${s.id}` }, s.title), ` ${s.question}`))))),
-        ...data.sections.map((s) => element('section', { id: s.id, 'aria-labelledby': `${s.id}-title` }, element('h2', { id: `${s.id}-title` }, s.title), element('p', { class: 'question' }, s.question), badge(s.verdict),
-            element('p', { class: 'sentence' }, s.sentence), element('p', { class: 'caveat' }, s.caveat), ...s.charts.map((c) => c.kind === 'bars' ? bars(c) : line(c)), ...s.tables.map(table))));
+    // What the reports of the single sources found, where this one is of all together.
+    function elsewhere(id) {
+        const others = data.reports.filter((r) => r !== report && report === data.reports[0]).map((r) => [r.name, r.sections.find((s) => s.id === id)]).filter(([, s]) => s);
+        return others.length ? element('div', { class: 'each' }, ...others.map(([name, s]) => element('span', {}, `${name}: ${words[s.verdict]}`))) : '';
+    }
+
+    function present() {
+        charts.forEach((state) => state.plot?.destroy());
+        charts = [];
+        main.replaceChildren(...facts(),
+            element('nav', { 'aria-label': 'Results' }, element('ul', { class: 'summary' }, ...report.sections.map((s) => element('li', {}, badge(s.verdict),
+                element('div', {}, element('a', { href: `#${s.id}` }, s.title), ` ${s.question}`, elsewhere(s.id)))))),
+            ...report.sections.map((s) => element('section', { id: s.id, 'aria-labelledby': `${s.id}-title` }, element('h2', { id: `${s.id}-title` }, s.title), element('p', { class: 'question' }, s.question), badge(s.verdict),
+                element('p', { class: 'sentence' }, s.sentence), element('p', { class: 'caveat' }, s.caveat), ...s.charts.map((c) => c.kind === 'bars' ? bars(c) : line(c)), ...s.tables.map(table))));
+    }
+
+    // One of several interfaces, or runs.
+    if (data.reports.length > 1) {
+        const choice = element('select', { id: 'choice' }, ...data.reports.map((r, i) => element('option', { value: String(i) }, r.name)));
+        choice.addEventListener('change', () => {
+            report = data.reports[Number(choice.value)];
+            present();
+            paint(theme);
+        });
+        document.getElementById('theme').before(element('label', { class: 'choice' }, 'Source ', choice));
+    }
 
     function paint(theme) {
         document.documentElement.dataset.theme = theme;
@@ -183,6 +207,7 @@
 
     const preferred = matchMedia('(prefers-color-scheme: dark)');
     let theme = preferred.matches ? 'dark' : 'light';
+    present();
     paint(theme);
     preferred.addEventListener('change', () => paint(theme = preferred.matches ? 'dark' : 'light'));
     document.getElementById('theme').addEventListener('click', () => paint(theme = theme === 'dark' ? 'light' : 'dark'));

@@ -26,14 +26,33 @@ CREATE TABLE last_line AS
 SELECT l.file_id, CASE WHEN l.kind = 9 AND f.ends_open THEN 1 ELSE 0 END AS cut FROM line l JOIN file f ON f.file_id = l.file_id
 WHERE l.rowid IN (SELECT max(rowid) FROM line GROUP BY file_id);
 
+-- What the program said about itself, at the beginning and at the end of each file.
+CREATE TABLE run_record AS
+SELECT file_id, source_id, t, rest ->> '$.run' AS what, CAST(rest ->> '$.file' AS BIGINT) AS number, CAST(rest ->> '$.file_events' AS BIGINT) AS file_events,
+    rest ->> '$.version' AS version, rest ->> '$.kernel' AS kernel, rest ->> '$.methods' AS methods, rest ->> '$.anonymized' AS anonymized, rest ->> '$.options' AS options
+FROM line WHERE kind = 7;
+
+CREATE TABLE run_summary AS
+SELECT source_id, version, kernel, methods, anonymized, options, count(*) AS files, min(t) / 1e9 AS from_s, max(t) / 1e9 AS last_s
+FROM run_record WHERE what = 'begin' GROUP BY source_id, version, kernel, methods, anonymized, options;
+
+-- Files of a run have numbers from 0 on.
+CREATE TABLE missing_file AS
+SELECT source_id, number_before AS after_number, number - number_before - 1 AS files
+FROM (SELECT source_id, number, lag(number) OVER (PARTITION BY source_id ORDER BY t, number) AS number_before FROM run_record WHERE what = 'begin')
+WHERE number > number_before + 1;
+
 CREATE TABLE file_summary AS
-SELECT f.file_id, f.source_id, f.path, f.source, f.compression, f.bytes, f.problem, f.rejected,
+SELECT f.file_id, f.source_id, f.path, f.source, f.compression, f.bytes, f.problem, f.rejected, f.damaged_bytes,
     coalesce(sum(k.n), 0) + f.rejected AS lines,
     coalesce(sum(CASE WHEN kind = 1 THEN n END), 0) AS rtts,
     coalesce(sum(CASE WHEN kind = 2 THEN n END), 0) AS flow_events,
     coalesce(sum(CASE WHEN kind IN (4, 5, 6) THEN n END), 0) AS aggregate_records,
     coalesce(sum(CASE WHEN kind = 7 THEN n END), 0) AS run_records,
+    coalesce(sum(CASE WHEN kind = 10 THEN n END), 0) AS status_records,
     coalesce(sum(CASE WHEN kind = 8 THEN n END), 0) AS other_objects,
+    -- the file's own count of its events tells how many of them could not be read
+    greatest(0, coalesce(max(e.file_events), 0) - coalesce(sum(CASE WHEN kind IN (1, 2, 8) THEN n END), 0)) AS missing_events,
     coalesce(sum(CASE WHEN kind = 9 THEN n END), 0) + f.rejected - coalesce(max(l.cut), 0) AS bad_lines,
     coalesce(max(l.cut), 0) AS truncated_last_line,
     coalesce(sum(lost), 0) AS lost_events,
@@ -41,7 +60,8 @@ SELECT f.file_id, f.source_id, f.path, f.source, f.compression, f.bytes, f.probl
     coalesce(max(s.steps), 0) AS clock_steps
 FROM file f LEFT JOIN file_kind k ON k.file_id = f.file_id LEFT JOIN last_line l ON l.file_id = f.file_id
     LEFT JOIN (SELECT file_id, count(*) AS steps FROM clock_step GROUP BY file_id) s ON s.file_id = f.file_id
-GROUP BY f.file_id, f.source_id, f.path, f.source, f.compression, f.bytes, f.problem, f.rejected;
+    LEFT JOIN (SELECT file_id, sum(file_events) AS file_events FROM run_record WHERE what = 'end' GROUP BY file_id) e ON e.file_id = f.file_id
+GROUP BY f.file_id, f.source_id, f.path, f.source, f.compression, f.bytes, f.problem, f.rejected, f.damaged_bytes;
 
 -- Which seconds of a source have a line, and where the silences are.
 -- step: silences

@@ -8,13 +8,15 @@ SELECT row_number() OVER () AS tid, dir, source_id, src_ip, src_port, dst_ip, ds
         WHEN proto = 'ICMPv6' THEN 6 WHEN proto = 'ICMP' THEN 4 END) AS ipv,
     -- both directions of a connection have the same
     hash(source_id, proto, flow_id, least(src_end, dst_end), greatest(src_end, dst_end)) AS conn,
-    openings, handshakes, egress
+    openings, handshakes, egress, src_scope, dst_scope, interface
 FROM (SELECT *, coalesce(src_ip, '-') || ' ' || coalesce(src_port, 0) AS src_end,
         coalesce(dst_ip, '-') || ' ' || coalesce(dst_port, 0) AS dst_end
     FROM (SELECT dir, any_value(source_id) AS source_id, any_value(src_ip) AS src_ip, any_value(src_port) AS src_port,
             any_value(dst_ip) AS dst_ip, any_value(dst_port) AS dst_port, any_value(proto) AS proto,
             any_value(ip_version) AS ip_version, any_value(flow_id) AS flow_id,
-            sum(CASE WHEN opening THEN 1 ELSE 0 END) AS openings,
+            any_value(src_scope) AS src_scope, any_value(dst_scope) AS dst_scope,
+            -- where the replies were seen, if one run had several interfaces
+            any_value(interface) AS interface, sum(CASE WHEN opening THEN 1 ELSE 0 END) AS openings,
             sum(CASE WHEN opening AND reason IN ('SYN', 'SYN-ACK') THEN 1 ELSE 0 END) AS handshakes,
             avg(CASE WHEN egress THEN 1.0 WHEN NOT egress THEN 0.0 END) AS egress
         FROM line WHERE dir IS NOT NULL GROUP BY dir));
@@ -44,6 +46,10 @@ FROM (SELECT ip, family,
             CASE WHEN ip LIKE '%::%' AND split_part(ip, '::', 2) <> '' THEN array_to_string(list_transform(string_split(lower(split_part(ip, '::', 2)), ':'), lambda g: lpad(g, 4, '0')), '') ELSE '' END AS tail
         FROM (SELECT src_ip AS ip FROM direction UNION SELECT dst_ip FROM direction) WHERE ip IS NOT NULL)) a;
 
+-- Addresses that were exchanged for others don't tell whether the true ones are private.
+CREATE TABLE exchanged AS
+SELECT DISTINCT source_id FROM run_record WHERE anonymized IN ('cryptopan', 'ipcrypt', 'ipcrypt-pfx');
+
 -- Which end answered. 1: the server's, on the Internet half; -1: the client's.
 CREATE TABLE direction_side AS
 SELECT d.tid, d.source_id, d.egress, CASE WHEN by_net IS NOT NULL OR $client_nets > 0 THEN by_net ELSE coalesce(by_opening, by_port, by_scope) END AS side,
@@ -54,8 +60,10 @@ FROM (SELECT d.tid, d.source_id, d.egress,
         CASE WHEN d.proto = 'TCP' AND c.server_tid = c.server_tid_also THEN CASE WHEN c.server_tid = d.tid THEN 1 ELSE -1 END END AS by_opening,
         CASE WHEN d.proto <> 'TCP' THEN NULL WHEN src_port < 1024 AND dst_port >= 1024 THEN 1 WHEN dst_port < 1024 AND src_port >= 1024 THEN -1
             WHEN src_port < 32768 AND dst_port >= 32768 THEN 1 WHEN dst_port < 32768 AND src_port >= 32768 THEN -1 END AS by_port,
-        CASE WHEN s.is_private > r.is_private THEN -1 WHEN s.is_private < r.is_private THEN 1 END AS by_scope
-    FROM direction d JOIN connection_tuple c ON c.conn = d.conn
+        CASE WHEN s_private > r_private THEN -1 WHEN s_private < r_private THEN 1 END AS by_scope
+    FROM (SELECT d.*, CASE WHEN src_scope IN ('private', 'CGNAT') THEN 1 WHEN src_scope IS NOT NULL THEN 0 WHEN x.source_id IS NULL THEN s.is_private END AS s_private,
+            CASE WHEN dst_scope IN ('private', 'CGNAT') THEN 1 WHEN dst_scope IS NOT NULL THEN 0 WHEN x.source_id IS NULL THEN r.is_private END AS r_private
+        FROM direction d LEFT JOIN address s ON s.ip = d.src_ip LEFT JOIN address r ON r.ip = d.dst_ip LEFT JOIN exchanged x ON x.source_id = d.source_id) d JOIN connection_tuple c ON c.conn = d.conn
         LEFT JOIN address s ON s.ip = d.src_ip LEFT JOIN address r ON r.ip = d.dst_ip) d;
 
 -- What is still open goes by the way its replies crossed the interface, where nearly all others of a side agree on one.
@@ -65,7 +73,7 @@ FROM (SELECT source_id, avg(CASE WHEN side = -1 THEN egress END) AS client_out, 
     FROM direction_side GROUP BY source_id);
 
 CREATE TABLE direction_final AS
-SELECT d.tid, c.cnum, d.dir, c.openings AS conn_openings, d.source_id, d.src_ip, d.src_port, d.dst_ip, d.dst_port, d.proto, d.ipv,
+SELECT d.tid, c.cnum, d.dir, c.openings AS conn_openings, d.source_id, d.src_ip, d.src_port, d.dst_ip, d.dst_port, d.proto, d.ipv, d.interface,
     CASE side WHEN -1 THEN 'client' WHEN 1 THEN 'internet' ELSE 'unknown' END AS half, side_by,
     s.prefix AS src_prefix, r.prefix AS dst_prefix,
     CASE WHEN d.proto <> 'TCP' OR d.proto IS NULL THEN NULL WHEN side = 1 THEN d.src_port WHEN side = -1 THEN d.dst_port
@@ -87,11 +95,11 @@ FROM line l JOIN direction_final d ON d.dir = l.dir WHERE l.kind = 1 AND d.conn_
 
 -- step: flows
 CREATE TABLE flow_event AS
-SELECT d.tid AS fid, d.cnum AS cid, l.t, l.opening, l.reason, l.triggered_by
+SELECT d.tid AS fid, d.cnum AS cid, l.t, l.opening, l.reason, l.triggered_by, l.sent_bytes, l.rec_bytes, l.duration, l.rtts
 FROM line l JOIN direction_final d ON d.dir = l.dir WHERE l.kind = 2 AND d.conn_openings < 2;
 
 CREATE TABLE reused AS
-SELECT l.kind, l.t, d.tid, d.cnum, l.rtt, l.min_rtt, l.sent_bytes, l.rec_bytes, l.opening, l.reason, l.triggered_by,
+SELECT l.kind, l.t, d.tid, d.cnum, l.rtt, l.min_rtt, l.sent_bytes, l.rec_bytes, l.opening, l.reason, l.triggered_by, l.duration, l.rtts,
     greatest(1, sum(CASE WHEN l.opening THEN 1 ELSE 0 END) OVER (PARTITION BY d.cnum ORDER BY l.t ROWS UNBOUNDED PRECEDING)) AS instance
 FROM line l JOIN direction_final d ON d.dir = l.dir WHERE d.conn_openings >= 2;
 
@@ -99,7 +107,7 @@ INSERT INTO sample SELECT tid + (instance - 1) * (SELECT count(*) FROM direction
     CAST(floor(369.3299304675746 * ln(rtt)) AS INTEGER) FROM reused WHERE kind = 1;
 
 INSERT INTO flow_event SELECT tid + (instance - 1) * (SELECT count(*) FROM direction_final),
-    cnum + (instance - 1) * (SELECT count(*) FROM connection_tuple), t, opening, reason, triggered_by FROM reused WHERE kind = 2;
+    cnum + (instance - 1) * (SELECT count(*) FROM connection_tuple), t, opening, reason, triggered_by, sent_bytes, rec_bytes, duration, rtts FROM reused WHERE kind = 2;
 
 -- Percentiles of each flow by rank: the k-th least of n is the p-quantile for k = ceil(p n). Exact, and in sorted runs that spill.
 CREATE TABLE flow_rank AS
@@ -116,7 +124,7 @@ FROM sample GROUP BY fid;
 
 CREATE TABLE flow AS
 SELECT r.fid, d.cnum + r.instance * r.connections AS cid,
-    d.source_id, d.half, d.side_by, d.proto, d.ipv, d.service_port, d.src_ip, d.src_port, d.dst_ip, d.dst_port, d.src_prefix, d.dst_prefix,
+    d.source_id, d.half, d.side_by, d.proto, d.ipv, d.service_port, d.src_ip, d.src_port, d.dst_ip, d.dst_port, d.src_prefix, d.dst_prefix, d.interface,
     r.n, t.t_first, t.t_last, least(r.rtt_min, coalesce(t.min_rtt, r.rtt_min)) AS rtt_min, r.rtt_p50, r.rtt_p95, r.rtt_max,
     t.sent_bytes, t.rec_bytes
 FROM (SELECT *, (fid - 1) % directions + 1 AS tid, (fid - 1) // directions AS instance
@@ -132,7 +140,7 @@ CREATE TABLE flow_class AS
 SELECT f.fid, f.half,
     -- one protocol of pings: the version of IP is a question of its own
     CASE WHEN f.proto LIKE 'ICMP%' THEN 'ICMP' ELSE coalesce(f.proto, 'unknown') END AS proto, coalesce(CAST(f.ipv AS VARCHAR), 'unknown') AS ipv,
-    CASE WHEN f.service_port IS NULL THEN '-' ELSE s.service END AS service, o.source, f.n
+    CASE WHEN f.service_port IS NULL THEN '-' ELSE s.service END AS service, coalesce(f.interface, o.source) AS source, f.n
 FROM flow f JOIN (SELECT DISTINCT source_id, source FROM file) o ON o.source_id = f.source_id LEFT JOIN service s ON s.service_port = f.service_port;
 
 DROP TABLE flow_rank;

@@ -15,7 +15,7 @@ SELECT row_number() OVER (ORDER BY dimension, half, proto, ipv, service, source)
     UNION ALL SELECT 'IP version', half, NULL, ipv, NULL, NULL, count(*), sum(n) FROM flow_class GROUP BY half, ipv
     UNION ALL SELECT 'service port', half, NULL, NULL, service, NULL, count(*), sum(n) FROM flow_class WHERE service <> '-' GROUP BY half, service
     UNION ALL SELECT 'interface', half, NULL, NULL, NULL, source, count(*), sum(n) FROM flow_class
-        WHERE (SELECT count(DISTINCT source_id) FROM file) > 1 GROUP BY half, source)
+        WHERE (SELECT count(DISTINCT source) FROM flow_class) > 1 GROUP BY half, source)
 WHERE samples > 0;
 
 CREATE TABLE group_bin AS
@@ -124,11 +124,11 @@ SELECT gid, exp((bin + 1) / 46.16624130844683) / 1e6 AS rtt_ms, sum(w) OVER up /
 FROM (SELECT gid, bin // 8 AS bin, sum(n) AS n, sum(w) AS w FROM group_bin GROUP BY gid, bin // 8)
 WINDOW up AS (PARTITION BY gid ORDER BY bin ROWS UNBOUNDED PRECEDING), whole AS (PARTITION BY gid);
 
--- Two groups of one half differ if their medians do by a tenth and by a millisecond, and by 3.3 standard errors.
+-- Two groups of one half differ if their medians do by a tenth and by a millisecond, and by 4.5 standard errors.
 CREATE TABLE rtt_difference AS
 SELECT a.dimension, a.half, a.what AS a, b.what AS b, a.p50_ms AS a_p50_ms, b.p50_ms AS b_p50_ms, b.p50_ms - a.p50_ms AS difference_ms,
     abs(ln(b.p50_ms / a.p50_ms)) / nullif(sqrt(a.p50_log_error * a.p50_log_error + b.p50_log_error * b.p50_log_error), 0) AS errors,
     coalesce(abs(b.p50_ms - a.p50_ms) >= greatest(1.0, 0.1 * least(a.p50_ms, b.p50_ms)) AND abs(ln(b.p50_ms / a.p50_ms)) >
-        3.3 * sqrt(a.p50_log_error * a.p50_log_error + b.p50_log_error * b.p50_log_error) AND a.flows >= 20 AND b.flows >= 20, false) AS found
+        4.5 * sqrt(a.p50_log_error * a.p50_log_error + b.p50_log_error * b.p50_log_error) AND a.flows >= 20 AND b.flows >= 20, false) AS found
 FROM rtt_summary a JOIN rtt_summary b ON a.dimension = b.dimension AND a.half = b.half AND a.what < b.what
 WHERE a.dimension IN ('protocol', 'IP version', 'service port') AND a.half <> 'unknown';

@@ -1,0 +1,203 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# --include and --exclude on real traffic: nothing of hosts that are left out is in a BPF map while
+# pping runs, nor in what it writes; also when a list changes.
+# shellcheck source=tests/netns/lab.sh
+. "$(dirname "$0")/lab.sh"
+lab_begin
+
+OUT4=10.11.2.51 OUT6=fd00:11:2::51 # of two more hosts, behind the server's interface
+PORT=8080 # chat.py's
+
+maps() { "$PYTHON" "$LAB_DIR/maps.py" "$PPING_PID" "$@"; }
+
+privacy() { "$PYTHON" "$LAB_DIR/privacy.py" "$@"; }
+
+# chat SECONDS: TCP with all four, in the background; its pid in CHAT_PID
+chat() {
+    lab_spawn - "$LAB_TMP/chat" "$PYTHON" "$LAB_DIR/chat.py" "$LAB_NETNS-c" "$LAB_NETNS-s" "$1" 0.05 \
+        "$SERVER4" "$SERVER6" "$OUT4" "$OUT6"
+    CHAT_PID=$LAB_PID
+}
+
+pings() {
+    local address
+    for address in "$SERVER4" "$SERVER6" "$OUT4" "$OUT6"; do
+        lab_in c ping -q -c 4 -i 0.05 -W 1 "$address"
+    done
+}
+
+# watch PPING-OPTION...; JSONL gets what it says
+watch() {
+    rm -f "$JSONL"
+    pping_start r r0 "$LAB_TMP/pping" -TC -r 0 -F jsonl -w "$JSONL" "$@"
+}
+
+# rtts ADDRESS [FILE]: how many it answered
+rtts() { grep -c "\"src_ip\":\"$1\".*\"rtt\"" "${2:-$JSONL}" || true; }
+
+# lacks REGEX1 REGEX2 FILE: no line matches both
+lacks() {
+    if grep "$1" "$3" | has "$2"; then
+        return 1
+    fi
+}
+
+# many FILE: a list of thousands, with the two
+many() {
+    {
+        echo "# who asked not to be measured"
+        "$PYTHON" -c 'for i in range(4000): print(f"172.{16 + i // 250}.{i % 250}.0/24\n2001:db8:{i:x}::/48")'
+        echo "$OUT4  # by telephone"
+        echo "$OUT6/128"
+    } >"$1"
+}
+
+# excluded PPING-OPTION...: while it runs, with its maps as they are, and after
+excluded() {
+    many "$LAB_TMP/list"
+    watch --exclude-file "$LAB_TMP/list" "$@"
+    chat 1.5
+    pings
+    sleep 0.3
+    maps none "$OUT4" "$OUT6"
+    maps all "$SERVER4" "$SERVER6"
+    lab_wait "$CHAT_PID" 5
+    pping_stop
+    grep -q "there are 0 entries to include, 8002 to exclude" "$PPING_OUT.err"
+    grep -q ", [0-9]* left out by --include or --exclude" "$PPING_OUT.err"
+    privacy scan none "$OUT4,$OUT6" "$JSONL" "$PPING_OUT.err"
+    privacy scan all "$SERVER4,$SERVER6" "$JSONL"
+}
+
+# Entries are of real addresses, whatever becomes of these.
+excluded_anonymized() {
+    watch --exclude "$OUT4" --exclude "$OUT6" --anonymize ipcrypt --fields +src_scope --run-records
+    chat 1
+    lab_wait "$CHAT_PID" 5
+    maps none "$OUT4" "$OUT6"
+    pping_stop
+    [ "$(grep -c '"opening"' "$JSONL")" = 2 ]
+    sed -n 1p "$JSONL" | has '"include_rules":0,"exclude_rules":2'
+    privacy scan none "$OUT4,$OUT6,$SERVER4,$SERVER6" "$JSONL" "$PPING_OUT.err"
+}
+
+# What it leaves out is counted, to the packet.
+counted() {
+    watch --exclude "$OUT4" -C --no-flow-events
+    lab_in c ping -q -c 7 -i 0.05 "$OUT4"
+    lab_in c ping -q -c 5 -i 0.05 "$SERVER4"
+    sleep 0.2
+    pping_stop
+    grep -q ", 14 left out by --include or --exclude" "$PPING_OUT.err"
+    [ "$(rtts "$SERVER4")" = 5 ]
+}
+
+included() {
+    watch --include "$OUT4" --include "${OUT6%51}/64" --exclude "$SERVER6"
+    chat 1
+    pings
+    maps none "$SERVER4" "$SERVER6"
+    maps all "$OUT4" "$OUT6"
+    lab_wait "$CHAT_PID" 5
+    pping_stop
+    privacy scan none "$SERVER4,$SERVER6" "$JSONL"
+    [ "$(rtts "$OUT4")" -gt 10 ]
+    [ "$(rtts "$OUT6")" -gt 10 ]
+}
+
+# A port is one of TCP: pings of the same host stay.
+ports() {
+    watch --exclude "$OUT4:$PORT" --exclude "[$OUT6]:$PORT" --exclude ":1"
+    chat 1
+    pings
+    lab_wait "$CHAT_PID" 5
+    pping_stop
+    [ "$(grep -c '"TCP"' "$JSONL")" -gt 20 ]
+    lacks '"TCP"' "$OUT4\|$OUT6" "$JSONL"
+    [ "$(rtts "$OUT4")" = 4 ]
+    [ "$(rtts "$OUT6")" = 4 ]
+}
+
+aggregated() {
+    watch --exclude "$OUT4" --exclude "$OUT6" -a 1 -4 32 -6 64
+    chat 1.5
+    pings
+    maps none "$OUT4"
+    lab_wait "$CHAT_PID" 5
+    pping_stop
+    [ "$(grep -c "\"ip_prefix\":\"$SERVER4/32\"" "$JSONL")" -ge 1 ]
+    privacy scan none "$OUT4,$OUT6" "$JSONL"
+}
+
+# A host that is entered while it is being measured is gone from then on; a bad list changes nothing.
+reread() {
+    local list=$LAB_TMP/reread
+    echo "# nobody yet" >"$list"
+    watch --exclude-file "$list" --run-records
+    chat 5
+    lab_until 5 grep -q "\"src_ip\":\"$OUT4\"" "$JSONL"
+    maps all "$OUT4" "$OUT6" "$SERVER4"
+
+    echo "$OUT4/33" >"$list.new" && mv "$list.new" "$list"
+    kill -HUP "$PPING_PID"
+    lab_until 5 grep -q "stay as they were" "$PPING_OUT.err"
+    grep -q "reread:1: what is there has no length" "$PPING_OUT.err"
+    maps all "$OUT4" "$OUT6"
+
+    printf '%s\n' "$OUT4" "$OUT6" >"$list.new" && mv "$list.new" "$list"
+    mv "$JSONL" "$JSONL.before"
+    kill -HUP "$PPING_PID"
+    lab_until 5 grep -q "read again: 0 entries to include, 2 to exclude" "$PPING_OUT.err"
+    maps none "$OUT4" "$OUT6"
+    maps all "$SERVER4" "$SERVER6"
+    lab_until 5 grep -q "\"src_ip\":\"$SERVER4\".*rtt" "$JSONL"
+
+    # and back
+    echo "$OUT6" >"$list.new" && mv "$list.new" "$list"
+    mv "$JSONL" "$JSONL.without"
+    kill -HUP "$PPING_PID"
+    lab_until 5 grep -q "read again: 0 entries to include, 1 to exclude" "$PPING_OUT.err"
+    lab_until 5 grep -q "\"src_ip\":\"$OUT4\".*rtt" "$JSONL"
+    maps none "$OUT6"
+    lab_stop "$CHAT_PID" TERM || true
+    pping_stop
+    privacy scan all "$OUT4,$OUT6,$SERVER4" "$JSONL.before"
+    privacy scan none "$OUT4,$OUT6" "$JSONL.without"
+    privacy scan none "$OUT6" "$JSONL"
+    # they were open, and their end is nobody's business
+    sed -n 1p "$JSONL.without" | has '"include_rules":0,"exclude_rules":2'
+    lacks . "$OUT6" "$PPING_OUT.err"
+}
+
+# A flow that says nothing more when its host is entered goes as well.
+silent() {
+    local list=$LAB_TMP/silent
+    : >"$list"
+    watch --exclude-file "$list" "$@"
+    pings
+    lab_until 5 grep -q "\"src_ip\":\"$OUT6\"" "$JSONL"
+    maps all "$OUT4" "$OUT6" "$SERVER4"
+    printf '%s\n' "$OUT4" "$OUT6" >"$list.new" && mv "$list.new" "$list"
+    kill -HUP "$PPING_PID"
+    lab_until 5 grep -q "read again: 0 entries to include, 2 to exclude" "$PPING_OUT.err"
+    maps none "$OUT4" "$OUT6"
+    maps all "$SERVER4" "$SERVER6"
+    pping_stop
+    lacks closing "$OUT4\|$OUT6" "$JSONL"
+}
+
+JSONL=$LAB_TMP/rtts.jsonl
+lab_up || exit 1
+lab_in s ip addr add "$OUT4/24" dev s0 && lab_in s ip addr add "$OUT6/64" dev s0 nodad || exit 1
+case_run rules_excluded excluded
+case_run rules_excluded_xdp excluded -I xdp
+case_run rules_excluded_anonymized excluded_anonymized
+case_run rules_counted counted
+case_run rules_included included
+case_run rules_ports ports
+case_run rules_aggregated aggregated
+case_run rules_reread reread
+case_run rules_silent silent
+case_run rules_silent_uncleaned silent -c 0
+lab_end
