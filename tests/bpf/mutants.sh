@@ -47,7 +47,7 @@ prepare() {
         more=()
         [ "$program" != aggregate ] || more=(src/aggregate.c)
         [ "$program" != rules ] || more=(src/rules.c src/rule.c src/prefix.c)
-        [ "$program" != flood ] || more=(src/prefix_table.c)
+        [ "$program" != flood ] || more=(src/prefix_table.c src/rules.c src/rule.c src/prefix.c)
         ${CC:-cc} -O1 -D_GNU_SOURCE -I. -I"$work/base/out" "tests/bpf/test_$program.c" "${more[@]}" \
             -o "$work/$program" -lbpf -lelf -lz -lpthread || exit 1
         run_cases base "$program" .
