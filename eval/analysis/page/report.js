@@ -53,6 +53,12 @@
         return (step < 60 ? text(t).slice(11, 19) : text(t).slice(11, 16)) + (i && text(splits[i - 1]).slice(0, 10) === day ? '' : `\n${day}`);
     });
 
+    // One digit of its decade: the marks of a logarithmic axis are counted from its beginning, and got lost from 0.0964 on.
+    const roundDown = (v) => {
+        const unit = 10 ** Math.floor(Math.log10(v));
+        return Number((Math.max(1, Math.floor(v / unit)) * unit).toPrecision(1));
+    };
+
     function options(chart, width, hidden) {
         const axis = { stroke: colour('--soft'), grid: { stroke: colour('--line'), width: 1 }, ticks: { stroke: colour('--line') } };
         const values = (log) => (u, splits) => splits.map((v) => v === null ? '' : log && !/^1|^2|^5/.test(v.toExponential()) ? '' : chart.xbytes ? bytes(v) : precise(v));
@@ -64,7 +70,7 @@
             width, height: width < 500 ? 240 : 320, ms: 1e-3,
             tzDate: (ts) => uPlot.tzDate(new Date((ts + data.tzOffset) * 1e3), 'Etc/UTC'),
             cursor: { drag: { x: true, y: false }, focus: { prox: 24 } }, legend: { show: false },
-            scales: { x: { time: Boolean(chart.time && report.absolute), distr: chart.xlog ? 3 : 1, ...(chart.xlog && { range: (u, lo, hi) => [lo, hi] }) },
+            scales: { x: { time: Boolean(chart.time && report.absolute), distr: chart.xlog ? 3 : 1, ...(chart.xlog && { range: (u, lo, hi) => [roundDown(lo), hi] }) },
                 y: { distr: chart.ylog ? 3 : 1, ...(chart.yrange && { range: chart.yrange }), ...(!chart.yrange && !chart.ylog && { range: (u, lo, hi) => [Math.min(0, lo), hi > 0 ? hi * 1.05 : 1] }) } },
             axes: [x, y],
             series: [{}, ...chart.series.map((s, i) => ({ label: s.label, show: !hidden.has(i), stroke: colour(hue(chart, i)), width: dashed(chart, s) ? 1.5 : 2, dash: dashed(chart, s) ? [6, 4] : undefined,
