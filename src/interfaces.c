@@ -30,6 +30,7 @@ struct interfaces {
 	struct owner owner[PPING_INTERFACE_NUMBERS];
 	struct interfaces_row *rows;
 	struct text how;
+	bool confined; /* nothing can be loaded any more */
 };
 
 /* --- the list ------------------------------------------------------------------------ */
@@ -201,6 +202,19 @@ static void tell_stacked(const struct interfaces *s, const struct interface *i)
 	}
 }
 
+/* Kinds whose programs are not loaded when privileges are given up can't be monitored any more. */
+static int check_kind(const struct interfaces *s, const struct interface *i,
+		      const struct netdev_info *device)
+{
+	if (!s->confined || kernel__has_programs(s->kernel, interface__link(device)))
+		return 0;
+	fprintf(stderr,
+		"pping: %s came back as another kind of device: start pping anew, or with "
+		"--no-sandbox\n",
+		i->name);
+	return -EMEDIUMTYPE;
+}
+
 /* 0, 1 if it is gone already, or a negative errno (printed). */
 static int join(struct interfaces *s, struct interface *i, const struct netdev_info *device)
 {
@@ -208,6 +222,8 @@ static int join(struct interfaces *s, struct interface *i, const struct netdev_i
 
 	leave(s, i);
 	err = interface__check(i->name, device, s->options);
+	if (!err)
+		err = check_kind(s, i, device);
 	if (err)
 		return err;
 	i->device = *device;
@@ -486,6 +502,7 @@ int interfaces__attach(struct interfaces *s)
 	if (!err && !s->options->quiet && !count_present(s))
 		fprintf(stderr, "pping: no interface is called %s yet; waiting for one\n",
 			s->options->interface);
+	s->confined = !s->options->no_sandbox;
 	return err;
 }
 

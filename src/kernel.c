@@ -586,6 +586,11 @@ static int program_fd(const struct bpf_object *object, const char *name)
 	return fd < 0 ? -1 : fd;
 }
 
+bool kernel__has_programs(const struct kernel *k, enum kernel_link link)
+{
+	return link == k->link || k->links[link];
+}
+
 int kernel__programs(struct kernel *k, enum kernel_link link, struct kernel_programs *programs)
 {
 	const struct bpf_object *object = k->skel->obj;

@@ -60,6 +60,8 @@ struct kernel_programs {
 	int egress_fd;
 	int ingress_fd; /* -1 with -I xdp */
 };
+/* Are they loaded? */
+bool kernel__has_programs(const struct kernel *kernel, enum kernel_link link);
 /* 0 or a negative errno (not printed). */
 int kernel__programs(struct kernel *kernel, enum kernel_link link,
 		     struct kernel_programs *programs);

@@ -197,7 +197,7 @@ mixed() {
 # XDP can't be on all that a pattern fits: the others are measured.
 mixed_xdp() {
     watch r0 'r1*' -- -C -I xdp
-    grep -q 'r1: XDP needs' "$OUT.err"
+    says 'r1: XDP needs'
     lab_in c ping -q -c 5 -i 0.05 "$SERVER4"
     sleep 0.3
     unwatch
@@ -332,7 +332,7 @@ named_returns() {
     [ "$(rtts_on v1) $(rtts_on v2)" = "8 4" ]
 }
 
-# ... also as another kind of device, alone and beside another.
+# ... also as another kind of device, where its programs can still be loaded.
 returns_as_tun() {
     case_cleanup() {
         pairs_cleanup
@@ -340,7 +340,7 @@ returns_as_tun() {
     }
     pair 1
     pair 2
-    watch "$@" -- -C -r 0
+    watch v1 -- -C -r 0 --no-sandbox
     lab_in r ip link del v1
     says '^pping: v1 was removed; waiting for its return'
     lab_in r ip tuntap add v1 mode tun
@@ -353,6 +353,25 @@ returns_as_tun() {
     sleep 0.3
     unwatch
     [ "$(rtt_lines)" = 5 ]
+}
+
+# ... and where not, that is said.
+returns_as_tun_confined() {
+    local status=0
+    case_cleanup() {
+        pairs_cleanup
+        lab_in r ip tuntap del v1 mode tun || true
+    }
+    pair 1
+    watch v1 -- -C
+    lab_until 3 grep -q '^Seccomp:.*2' "/proc/$PPING_PID/status" || skip "no filter in this build"
+    lab_in r ip link del v1
+    says '^pping: v1 was removed; waiting for its return'
+    lab_in r ip tuntap add v1 mode tun
+    lab_wait "$PPING_PID" 3 || status=$?
+    [ "$status" = 1 ] || fail "status $status"
+    says 'v1 came back as another kind of device: start pping anew'
+    nothing_attached r v1
 }
 
 last_one_removed() {
@@ -479,7 +498,8 @@ case_run interfaces_pattern_tc pattern
 case_run interfaces_pattern_xdp pattern -I xdp
 case_run interfaces_twenty twenty
 case_run interfaces_named_return named_returns
-case_run interfaces_one_returns_as_tun returns_as_tun v1
+case_run interfaces_returns_as_tun returns_as_tun
+case_run interfaces_returns_as_tun_confined returns_as_tun_confined
 case_run interfaces_last_one_removed last_one_removed
 case_run interfaces_lines lines
 case_run interfaces_stacked stacked
