@@ -227,6 +227,7 @@ static const struct rule {
 	{ "ioctl", IS(1, TCGETS) },
 	{ "ioctl", IS(1, TIOCGWINSZ) },
 	{ "ioctl", IS(1, FIONBIO) },
+	{ "ioctl", IS(1, FIONREAD) },
 	{ "ioctl", IS(1, PERF_EVENT_IOC_ENABLE) },
 	{ "ioctl", IS(1, PERF_EVENT_IOC_DISABLE) },
 	{ "ioctl", IS(1, TCGETS2) },

@@ -22,6 +22,7 @@ CREATE TABLE pping
     duration        Nullable(UInt64),   -- ns; of a closing, with --counters
     rtts            Nullable(UInt64),
     lost_events     Nullable(UInt64),   -- the record tells of a loss
+    interface       Nullable(String),   -- of several -i
     ip_version      Nullable(UInt8),    -- these four: --fields, --anonymize
     flow_id         Nullable(String),
     src_scope       Nullable(String),

@@ -9,5 +9,5 @@ FROM read_json('rtts*.jsonl*', format = 'newline_delimited', columns = {
     sent_packets: 'UBIGINT', sent_bytes: 'UBIGINT', rec_packets: 'UBIGINT', rec_bytes: 'UBIGINT',
     match_on_egress: 'BOOLEAN',
     flow_event: 'VARCHAR', reason: 'VARCHAR', triggered_by: 'VARCHAR', duration: 'UBIGINT', rtts: 'UBIGINT',
-    lost_events: 'UBIGINT',
+    lost_events: 'UBIGINT', interface: 'VARCHAR',
     ip_version: 'UTINYINT', flow_id: 'VARCHAR', src_scope: 'VARCHAR', dest_scope: 'VARCHAR'});

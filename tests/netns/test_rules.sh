@@ -135,7 +135,7 @@ reread() {
     local list=$LAB_TMP/reread
     echo "# nobody yet" >"$list"
     watch --exclude-file "$list" --run-records
-    chat 5
+    chat 20
     lab_until 5 grep -q "\"src_ip\":\"$OUT4\"" "$JSONL"
     maps all "$OUT4" "$OUT6" "$SERVER4"
 
