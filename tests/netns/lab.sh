@@ -277,8 +277,9 @@ attached() { lab_in "$1" "$PYTHON" "$LAB_DIR/attached.py" "$2"; }
 
 # wait_attached NS IF [COUNT]: until so many (2) programs of pping's are there, or the
 # process started last is gone.
+# many take their time: the kernel verifies each one's programs
 wait_attached() {
-    lab_in "$1" "$PYTHON" "$LAB_DIR/attached.py" --wait 10 --count "${3:-2}" --prefix pping_ \
+    lab_in "$1" "$PYTHON" "$LAB_DIR/attached.py" --wait $((10 + ${3:-2})) --count "${3:-2}" --prefix pping_ \
         --pid "$LAB_PID" "$2"
 }
 

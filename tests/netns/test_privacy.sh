@@ -206,7 +206,7 @@ misuse() {
     refused 1 'others may read' --anonymize cryptopan --anonymize-key "$key"
     refused 1 'No such file' --anonymize cryptopan --anonymize-key "$LAB_TMP/nokey"
     refused 2 'md5.*is not known' --anonymize md5
-    refused 2 'is no field; give some of timestamp' -F jsonl --fields timestamp,rtts
+    refused 2 'is no field; give some of timestamp' -F jsonl --fields timestamp,rtt_ms
     refused 2 'conflicts with --format standard' --fields timestamp,rtt
     refused 2 'has no key' --anonymize remove --anonymize-key "$key"
 }
