@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Runs in the virtual machine that tests/kernels/run boots: one line per check,
-# "ok NAME", "not ok NAME" (what it printed follows, behind "# ") or "skip NAME: why".
+# "ok NAME", "not ok NAME" (what it printed stands before, behind "# ") or "skip NAME: why".
 #
 #     namespace c: c0 10.9.9.1, fd09:9::1 ----veth---- namespace s: s0 10.9.9.2, fd09:9::2
 #
@@ -180,7 +180,14 @@ measure() {
 # aggregates ARG...: each RTT is in one report, and an event.
 aggregates() {
     local rtts rows
-    measure 9 -i c0 -a 1 --events "$@"
+    start pping -TC -i c0 -a 1 --events "$@"
+    traffic 9
+    sleep 1 # the second half is in another report
+    traffic 9
+    stop "$LAST" pping
+    cat "$RUN/pping.err"
+    measured pping 9
+    ours_left 0
     rtts=$(grep -c '"rtt":' "$RUN/pping")
     rows=$(grep '"ip_prefix":' "$RUN/pping" | sed 's/.*"count_rtt":\([0-9]*\).*/\1/' |
         awk '{ sum += $1 } END { print sum }')
@@ -682,6 +689,14 @@ each_capability_is_needed() {
     ours_left 0
 }
 
+# Every set of the three on every hook, and what is kept then.
+privileges_by_hook() {
+    echo 2 >/proc/sys/kernel/perf_event_paranoid
+    PRIVILEGES_PATIENCE=60 /bin/privileges.sh "$PPING" | tee "$RUN/out"
+    [ "$(grep -c '^ok ' "$RUN/out")" -ge 3 ] || fail "not three hooks"
+    ! grep '^not ok' "$RUN/out"
+}
+
 # As Debian has it, perf events take CAP_SYS_ADMIN: who lacks that is told.
 perf_restricted() {
     local status=0
@@ -727,9 +742,9 @@ check() {
     0) echo "ok $name" ;;
     "$SKIP") echo "skip $name: $(tail -n 1 /tmp/log)" ;;
     *)
-        echo "not ok $name"
-        echo "# status $status"
+        echo "# $name: status $status"
         sed 's/^/# /' /tmp/log | tail -n 40
+        echo "not ok $name"
         ;;
     esac
     [ -z "$KERNELS_VERBOSE" ] || sed 's/^/# /' /tmp/log

@@ -140,11 +140,11 @@ check() {
     if [ $status = 0 ]; then
         echo "ok systemd_$1"
     else
-        echo "not ok systemd_$1"
         {
             cat /tmp/log
             journalctl -q -o cat -u "$UNIT" --since "@$SINCE" | tail -n 20
         } | sed 's/^/# /'
+        echo "not ok systemd_$1"
     fi
 }
 

@@ -7,15 +7,19 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 
-export KERNELS_ONLY="tc xdp_native aggregates kill_9_xdp_link kill_9_clsact_leftover nobody_tc"
-output=$(mktemp) || exit 1
-trap 'rm -f "$output"' EXIT
-tests/kernels/run 6.1 6.12 >"$output" &
+export KERNELS_ONLY="tc aggregates_xdp kill_9_clsact_leftover nobody_tc" KERNELS_RESULTS
+KERNELS_RESULTS=$(mktemp -d) || exit 1
+trap 'rm -rf "$KERNELS_RESULTS"' EXIT
+tests/kernels/run 6.1 6.12 >"$KERNELS_RESULTS/output" &
 trap 'kill $!; wait; exit 130' INT TERM
 wait $!
 status=$?
-# the table is for people
-sed -n '/^\(ok\|not ok\|skip\|#\) /p' "$output"
+# one kernel after the other: notes belong to the check behind them
+for kernel in 6.1 6.12; do
+    log=$KERNELS_RESULTS/$kernel.log
+    [ ! -e "$log" ] || sed -n "s,^\(not ok\|ok\|skip\) ,&$kernel/,p; /^# /p" "$log"
+done
+sed -n '/^skip [^/]*:/p' "$KERNELS_RESULTS/output"
 if [ $status = 77 ]; then
     exit 0
 fi

@@ -32,6 +32,7 @@ atomic fetch 5.12
 jump 32 5.1
 map LRU_HASH 4.10
 map HASH 3.19
+map LPM_TRIE 4.11
 map ARRAY 3.19
 map PERCPU_ARRAY 4.6
 map PERF_EVENT_ARRAY 4.3
