@@ -15,9 +15,10 @@
 #include "src/loop.h"
 #include "src/monitor.h"
 #include "src/options.h"
+#include "src/privileges.h"
 #include "src/replay.h"
-#include "src/sandbox.h"
 #include "src/rules.h"
+#include "src/sandbox.h"
 #include "src/sink.h"
 #include "src/summary.h"
 
@@ -137,10 +138,16 @@ static const char *attached(void *ctx)
 /* Everything is open and attached: what comes from now on comes from strangers. */
 static int confine(const struct run *run)
 {
+	uint64_t keep = sink__capabilities(run->sink);
+
 	if (run->options.no_sandbox)
 		return 0;
-	return sandbox__enter((run->monitor ? monitor__capabilities(run->monitor) : 0) |
-			      sink__capabilities(run->sink));
+	if (run->monitor)
+		keep |= monitor__capabilities(run->monitor);
+	/* lists that root could read at the start it shall be able to read again */
+	if (run->monitor && run->rules)
+		keep |= PRIVILEGES_BIT(CAP_DAC_OVERRIDE);
+	return sandbox__enter(keep);
 }
 
 static void count_rules(void *ctx, uint64_t *included, uint64_t *excluded)

@@ -9,7 +9,7 @@
 #   tc-r0 xdp-r0         every sample
 #   tc-a1 xdp-a1         every sample, aggregated: one report a second
 #   tc-nopush xdp-nopush every sample measured, none handed over: aggregated, with a report only
-#                        after a week. What the seed did by taking the line out that pushes.
+#                        after a week: nearly what taking the line out that pushes would do.
 #
 # and the user's own, --monitor NAME=COMMAND, where $IFACE is the interface.
 

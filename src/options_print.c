@@ -188,7 +188,7 @@ void options_print__help(FILE *out, const struct option_row *rows)
 	      "  pping -i eth0                             the RTTs of TCP flows, as they come\n"
 	      "  pping -i eth0 -TC -F jsonl -w rtts.jsonl  TCP and ping, JSON lines in a file\n"
 	      "  pping -i eth0 -r 1000 -R 10               fewer samples of each flow\n"
-	      "  pping -i wan0 -i 'ppp*'                   several interfaces at once\n"
+	      "  pping -i wan0 -i wan1                     several interfaces at once\n"
 	      "  pping --read trace.pcap -r 0              all RTTs in a capture\n",
 	      out);
 }
@@ -221,7 +221,7 @@ void options_print__version(FILE *out, const struct option_row *rows)
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		if (!parts[i].built_in)
 			fprintf(out, "without %s\n", parts[i].without);
-	fputs("needs Linux 5.15 with BTF; proven on 6.1 and newer\n", out);
+	fputs("needs Linux 5.15 with BTF (XDP, arm64: 5.18); proven on 6.1 and newer\n", out);
 }
 
 /* --- the man page ------------------------------------------------------------------ */

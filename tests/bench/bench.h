@@ -3,8 +3,8 @@
  * What the benchmarks share: results, medians, the loaded programs, test runs.
  *
  * A result is a line of JSON appended to the file that BENCH_RESULTS names:
- * part and row name it, better says which way is good, budget is what DESIGN
- * allows (0: none). tests/bench/report.py reads them.
+ * part and row name it, better says which way is good, budget is what it may cost
+ * at most (0: none). tests/bench/report.py reads them.
  */
 #ifndef BENCH_BENCH_H
 #define BENCH_BENCH_H

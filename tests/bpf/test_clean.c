@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What cleaning removes, when, and what it says of it (DESIGN.md section 2,
- * Cleaning). Tests named fault_N are faults of PEERS.md.
+ * What cleaning removes, when, and what it says of it. Tests named fault_N are faults of PEERS.md.
  */
 #include "scenario.h"
 

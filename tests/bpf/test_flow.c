@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * How flows open and close and what they are called (DESIGN.md sections 2 and 5),
+ * How flows open and close and what they are called,
  * by tables of packets through the loaded programs. Tests named fault_N are
  * faults of PEERS.md.
  */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What is an RTT and what is not (DESIGN.md section 2), by tables of packets
+ * What is an RTT and what is not, by tables of packets
  * through the loaded programs. Tests named fault_N are faults of PEERS.md.
  */
 #include "scenario.h"

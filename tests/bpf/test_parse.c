@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * What the programs read out of a frame (DESIGN.md section 2, Parse), by tables of
+ * What the programs read out of a frame, by tables of
  * frames. Tests named fault_N are faults of PEERS.md.
  *
  * Every frame of a table is one packet of a flow that is being measured: it

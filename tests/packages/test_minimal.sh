@@ -52,7 +52,7 @@ says_what_is_left_out() {
     done
 }
 
-# Nothing but what the design card asks for.
+# Nothing but libbpf, libxdp, libelf and zlib.
 links_only() {
     objdump -p "$TMP/tree/pping" | sed -n 's/^ *NEEDED *//p' >"$TMP/needed"
     cat "$TMP/needed"

@@ -49,7 +49,7 @@ options_are_read() {
         grep -q 'no such interface' "$work/log" || return
     done < <(sed -n 's/^Environment="PPING_OPTIONS=\(.*\)"/\1/p' systemd/pping@.service.in | sed 's/%%/%/g'
         sed -n 's/^#PPING_OPTIONS="\(.*\)"/\1/p' systemd/pping.default)
-    [ $n = 3 ]
+    [ $n = 4 ]
 }
 
 verified() {
