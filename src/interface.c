@@ -81,5 +81,7 @@ void interface__detach(struct interface *i)
 
 const char *interface__how(const struct interface *i)
 {
-	return i->device.ifindex && *i->how ? i->how : "away";
+	if (!i->device.ifindex)
+		return "away";
+	return *i->how ? i->how : "not monitored";
 }

@@ -479,6 +479,16 @@ static int load_for_all(struct interfaces *s)
 	return err;
 }
 
+/* Those that were found by their names and have gone since: nobody was told of them, so nobody tells that they went. */
+static void let_go(struct interfaces *s)
+{
+	char name[IFNAMSIZ];
+
+	for (size_t i = s->n; i-- > 0;)
+		if (s->list[i]->attach && !if_indextoname(s->list[i]->device.ifindex, name))
+			go(s, s->list[i]);
+}
+
 /* Loading takes a while: since we listen nothing escapes us, but before it may have changed. */
 int interfaces__attach(struct interfaces *s)
 {
@@ -499,6 +509,8 @@ int interfaces__attach(struct interfaces *s)
 		err = load_for_all(s);
 	if (!err && s->options->several)
 		err = netdev__sync(s->netdev);
+	if (!err && s->options->several)
+		let_go(s);
 	if (!err && !s->options->quiet && !count_present(s))
 		fprintf(stderr, "pping: no interface is called %s yet; waiting for one\n",
 			s->options->interface);

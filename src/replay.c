@@ -22,6 +22,8 @@
 #define SLICE_PACKETS 4096
 /* How soon the reader of a slow output is asked again. */
 #define FULL_INTERVAL_NS (5 * PPING_NS_PER_MS)
+/* Between two looks at the output while a pipe gives nothing. */
+#define WAIT_MS 50
 #define PROGRESS_NS (PPING_NS_PER_SEC / 2)
 
 /*
@@ -227,11 +229,16 @@ static int wait_for_input(void *ctx, int fd)
 		{ .fd = r->signal_fd, .events = POLLIN },
 	};
 
-	if (sink__flush(r->sink))
-		return 1;
-	while (poll(fds, 2, -1) < 0)
-		if (errno != EINTR)
-			return -errno;
+	int ready;
+
+	/* again and again: a FIFO may get its reader now */
+	do {
+		if (sink__flush(r->sink))
+			return 1;
+		ready = poll(fds, 2, WAIT_MS);
+	} while (!ready || (ready < 0 && errno == EINTR));
+	if (ready < 0)
+		return -errno;
 	return fds[1].revents != 0;
 }
 

@@ -133,8 +133,10 @@ static void print_interfaces(FILE *to, const struct summary *s)
 		fprintf(to, "    %-15s %" PRIu64 " packets, %" PRIu64 " RTTs (%s%s)\n", row->name,
 			its, (uint64_t)row->counters.n[PPING_COUNT_RTTS], row->how,
 			row->down ? ", down" : "");
-		packets -= its;
-		rtts -= row->counters.n[PPING_COUNT_RTTS];
+		/* during the run they were looked at later than the sum */
+		packets -= its < packets ? its : packets;
+		rtts -= row->counters.n[PPING_COUNT_RTTS] < rtts ? row->counters.n[PPING_COUNT_RTTS]
+								 : rtts;
 	}
 	if (s->interfaces_count && (packets || rtts))
 		fprintf(to, "    %-15s %" PRIu64 " packets, %" PRIu64 " RTTs\n", "others", packets,
