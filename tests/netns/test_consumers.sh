@@ -140,6 +140,7 @@ nats() {
     rm -rf "$LAB_TMP/store"
     nats_server "$port"
     run_example "$(example nats "s/nats:4222/127.0.0.1:$port/")"
+    lab_until 10 grep -q ': connected' "$LAB_TMP/example.err"
     iperf_load 4 4 2 &
     loader=$!
     sleep 1
@@ -152,7 +153,8 @@ nats() {
     all_passed_on 2000
     consumers stream "127.0.0.1:$port" PPING >"$LAB_TMP/stream"
     consumers same "$LINES" "$LAB_TMP/stream" order
-    [[ $(cat "$LAB_TMP/example.err") == *" $(wc -l <"$LINES") stored, 0 not; "[1-9]* ]]
+    [[ $(cat "$LAB_TMP/example.err") == *" $(wc -l <"$LINES") stored, 0 not; "* ]] || return 1
+    [ "$(grep -c ': connected' "$LAB_TMP/example.err")" -ge 2 ]
 }
 
 # --- databases -------------------------------------------------------------------

@@ -854,7 +854,8 @@ static void version(void)
 #else
 	CHECK(strstr(o->out, "\nwithout libpcap: --read\n"));
 #endif
-	CHECK(strstr(o->out, "\nneeds Linux 5.15 with BTF (XDP, arm64: 5.18); proven on 6.1 and newer\n"));
+	CHECK(strstr(o->out,
+		     "\nneeds Linux 5.15 with BTF (XDP, arm64: 5.18); proven on 6.1 and newer\n"));
 }
 
 /* A row's own lines in --help: letter, name and argument, default. */
