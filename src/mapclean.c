@@ -45,6 +45,8 @@ static int begin_pass(struct mapclean *c)
 
 	if (err)
 		return fail(err, "can't read its counters");
+	if (c->set.begins)
+		c->set.begins(c->set.ctx);
 	c->pass_fd = bpf_iter_create(bpf_link__fd(c->link));
 	if (c->pass_fd < 0)
 		return fail(-errno, "can't start a pass");

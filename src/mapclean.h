@@ -35,6 +35,7 @@ struct mapclean_settings {
 	uint64_t interval_ns; /* 0: only mapclean__run_pass() cleans */
 	void *ctx;
 	int (*announce)(void *ctx, const struct pping_event *event); /* of an expired flow */
+	void (*begins)(void *ctx); /* a pass does; may be NULL */
 	void (*passed)(void *ctx, const struct mapclean_report *pass); /* a pass has ended */
 };
 

@@ -50,7 +50,8 @@ struct monitor {
 	uint64_t lost_told;
 	uint64_t put_off_told, evicted_told, pressure_told_ns;
 	uint64_t new_flows, new_flows_ns; /* at the last look */
-	uint64_t evicted; /* when the last cleaning pass ended */
+	uint64_t created; /* flows, when the last cleaning pass began */
+	uint64_t evicted; /* when it ended */
 	bool full; /* the flow table was, nearly, during that pass */
 	struct pping_counters counters; /* as last read */
 };
@@ -153,8 +154,8 @@ static void watch_pressure(struct monitor *m)
 }
 
 /*
- * A flood must not flood the terminal as well: one line a minute. Flows that
- * opened during a pass look evicted to it: only a full table is believed.
+ * A flood must not flood the terminal as well: one line a minute. Only a full table
+ * is worth it.
  */
 static void tell_pressure(struct monitor *m)
 {
@@ -305,6 +306,20 @@ static int on_timeout_event(void *ctx, const struct pping_event *event)
 	return events__add(m->events, event);
 }
 
+static void on_pass_begins(void *ctx)
+{
+	struct monitor *m = ctx;
+	struct pping_counters c;
+
+	if (!kernel__counters(m->kernel, &c))
+		m->created = c.n[PPING_COUNT_FLOWS_CREATED];
+}
+
+/*
+ * Flows that open or end while a pass goes on would look evicted: with those that were
+ * there when it began never more are told than were, and at the end, when the programs
+ * are off, just those.
+ */
 static void on_pass(void *ctx, const struct mapclean_report *pass)
 {
 	const __u64 *did = pass->did.n;
@@ -314,9 +329,8 @@ static void on_pass(void *ctx, const struct mapclean_report *pass)
 	if (!kernel__counters(m->kernel, &c)) {
 		uint64_t gone = c.n[PPING_COUNT_FLOWS_REMOVED] + did[PPING_CLEANUP_SEEN] -
 				did[PPING_CLEANUP_REMOVED];
-		uint64_t created = c.n[PPING_COUNT_FLOWS_CREATED];
 
-		m->evicted = created > gone ? created - gone : 0;
+		m->evicted = m->created > gone ? m->created - gone : 0;
 		m->full = did[PPING_CLEANUP_SEEN] > m->options->max_flows / 4 * 3;
 	}
 	if (m->options->debug_cleanup)
@@ -334,6 +348,7 @@ static int start_cleaning(struct monitor *m, struct loop *loop)
 		.interval_ns = m->options->cleanup_interval_ns,
 		.ctx = m,
 		.announce = on_timeout_event,
+		.begins = on_pass_begins,
 		.passed = on_pass,
 	};
 
