@@ -97,7 +97,7 @@ compare bulk-1 $n none tc-r100 tc-r0
 compare bulk-10 $n none tc-r100 tc-r0 tc-nopush
 compare bulk-100 $n none tc-r100 tc-r0
 compare bulk-500 $n none empty-tc empty-xdp tc-r100 tc-r0 tc-a1 tc-nopush xdp-r100 xdp-r0
-compare bulk-500 $((2 * n)) none tc-r100
+compare bulk-500 $n none tc-r100
 compare bulk-1000 $n none tc-r100 tc-r0
 compare download-10 $n none empty-xdp tc-r100 xdp-r100
 compare both-100 $n none tc-r100
