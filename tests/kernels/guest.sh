@@ -85,6 +85,7 @@ AS=() # the command that pping is started by, if any
 start() {
     local name=$1 i
     shift
+    : >"$RUN/$name.err" # what a run before said is not this one's
     # no in_ns here: it would be a shell that gets the signals
     nsenter --net=$NS/c env --default-signal=INT "${AS[@]}" "$PPING" -r 0 -F jsonl "$@" \
         >"$RUN/$name" 2>"$RUN/$name.err" &
