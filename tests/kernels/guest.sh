@@ -81,6 +81,8 @@ lab_down() {
 
 AS=() # the command that pping is started by, if any
 
+STARTED='is being monitored' # what it says then
+
 # start NAME [VARIABLE=VALUE] ARG...: in the background, once it monitors.
 start() {
     local name=$1 i
@@ -91,7 +93,7 @@ start() {
         >"$RUN/$name" 2>"$RUN/$name.err" &
     LAST=$!
     for ((i = 0; i < 600; i++)); do
-        grep -q 'is being monitored' "$RUN/$name.err" && return
+        grep -q "$STARTED" "$RUN/$name.err" && return
         [ -d "/proc/$LAST" ] || break
         sleep 0.1
     done
@@ -429,7 +431,9 @@ mac() {
 pppoe_pair() {
     need_module pppoe ppp_generic
     /bin/traffic pppoe c0 "$(mac s s0)" $NS/c 2>"$RUN/ppp" &
+    DIALLED=$!
     /bin/traffic pppoe s0 "$(mac c c0)" $NS/s 2>>"$RUN/ppp" &
+    DIALLED+=" $!"
     wait_for in_ns c ip link show ppp0
     wait_for in_ns s ip link show ppp0
     in_ns c ip addr add 10.9.7.1 peer 10.9.7.2 dev ppp0
@@ -462,6 +466,65 @@ tun() {
     addresses tun0 tun0 8
     in_ns s tc qdisc add dev tun0 root netem delay ${DELAY_MS}ms
     measure 8 -i tun0
+}
+
+# --- checks: several interfaces ------------------------------------------------
+
+# c asks through c0 and is answered through c1. IPv6 answers neighbors for an interface's own address only.
+other_way_back() {
+    ip link add c1 netns c type veth peer name s1 netns s
+    in_ns c ip link set c1 up
+    in_ns s ip link set s1 up
+    in_ns s tc qdisc add dev s1 root netem delay ${DELAY_MS}ms limit 10000
+    in_ns s ip neigh add 10.9.9.1 lladdr "$(mac c c1)" dev s1
+    in_ns s ip -6 neigh add fd09:9::1 lladdr "$(mac c c1)" dev s1
+    in_ns s ip route add 10.9.9.1/32 dev s1
+    in_ns s ip -6 route add fd09:9::1/128 dev s1
+}
+
+several() {
+    other_way_back
+    measure 9 -i c0 -i c1 "$@"
+    ! grep '"rtt":' "$RUN/pping" | grep -v '"interface":"c1"' || fail "RTTs elsewhere than on c1"
+}
+
+# The interface comes when pping has given up what it needed to load programs, goes and comes again.
+pattern_follows() {
+    STARTED='waiting for one' start pping -TC -i 'ppp*'
+    call_and_measure 1
+    # shellcheck disable=SC2086 # two numbers
+    kill $DIALLED
+    wait_for eval '! in_ns c ip link show ppp0'
+    call_and_measure 2
+    stop "$LAST" pping
+    cat "$RUN/pping.err"
+    ! grep '"rtt":' "$RUN/pping" | grep -v '"interface":"ppp0"' || fail "RTTs elsewhere than on ppp0"
+    rtts "$RUN/pping" TCP 10.9.7.2 20
+    rtts "$RUN/pping" TCP fd09:7::2 20
+    rtts "$RUN/pping" ICMP 10.9.7.2 16
+    rtts "$RUN/pping" ICMPv6 fd09:7::2 16
+    ours_left 0
+}
+
+# call_and_measure TIMES: which call it is.
+call_and_measure() {
+    pppoe_pair
+    wait_for eval "[ \$(grep -c 'ppp0 is being monitored' $RUN/pping.err) = $1 ]"
+    traffic 7
+}
+
+# The verifier takes each combination, with lists, for every kind of link: a pattern loads them all.
+several_load() {
+    local attach options
+    for attach in tc xdp; do
+        for options in "--exclude 192.0.2.1" "--include 10.0.0.0/8:5001 --counters -r 10 -s -l" \
+            "-a 1 --events --counters --include fd09::/16 --exclude :1"; do
+            # shellcheck disable=SC2086 # several words
+            start pping -TC -i 'c*' -I $attach $options
+            kill -INT "$LAST"
+            wait "$LAST" || fail "$attach $options: status $?" "$(cat "$RUN/pping.err")"
+        done
+    done
 }
 
 # --- checks: other programs and other runs -----------------------------------
