@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The smallest build, every optional library left out: it builds, links none of them, passes the unit tests,
-# measures, and an option that needs what is missing says so.
+# measures, and an option that needs what is missing says so. Each left out alone builds too, without a
+# warning, and so does what make finds by itself where none of them is installed.
 # timeout: 300
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -52,6 +53,28 @@ says_what_is_left_out() {
     done
 }
 
+# each_alone: in the tree of the smallest build, whose BPF object is used again
+each_alone() {
+    local library
+    for library in "${optional[@]}"; do
+        nice make -j2 -C "$TMP/tree" DEV=1 CFLAGS=-O0 "WITH_${library% *}=0" pping >"$TMP/alone" 2>&1 ||
+            { cat "$TMP/alone" && return 1; }
+        [ "$(grep -c WITHOUT "$TMP/alone")" = 1 ] && grep "WITHOUT *${library#* } ([^()]*)$" "$TMP/alone" || return
+    done
+}
+
+# A machine where pkg-config knows what is required and no more.
+found_by_make() {
+    local library
+    mkdir "$TMP/pkgconfig"
+    for library in libbpf libxdp libelf zlib; do
+        cp "$(pkg-config --variable=pcfiledir "$library")/$library.pc" "$TMP/pkgconfig/" || return
+    done
+    PKG_CONFIG_LIBDIR=$TMP/pkgconfig nice make -j2 -C "$TMP/tree" DEV=1 CFLAGS=-O0 pping >"$TMP/build" 2>&1 ||
+        { cat "$TMP/build" && return 1; }
+    says_what_is_left_out && links_only
+}
+
 # Nothing but libbpf, libxdp, libelf and zlib.
 links_only() {
     objdump -p "$TMP/tree/pping" | sed -n 's/^ *NEEDED *//p' >"$TMP/needed"
@@ -96,4 +119,8 @@ else
     measures >"$TMP/log" 2>&1
     verdict measures $?
 fi
+each_alone >"$TMP/log" 2>&1
+verdict each_alone $?
+found_by_make >"$TMP/log" 2>&1
+verdict found_by_make $?
 exit $failed
