@@ -7,7 +7,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 
-export KERNELS_ONLY="tc aggregates_xdp kill_9_clsact_leftover nobody_tc" KERNELS_RESULTS
+export KERNELS_ONLY="tc aggregates_xdp vlan_parent_metadata several kill_9_clsact_leftover nobody_tc" KERNELS_RESULTS
 KERNELS_RESULTS=$(mktemp -d) || exit 1
 trap 'rm -rf "$KERNELS_RESULTS"' EXIT
 tests/kernels/run 6.1 6.12 >"$KERNELS_RESULTS/output" &
