@@ -59,7 +59,7 @@ static int set(const struct sets *sets)
 
 uint64_t privileges__effective(void)
 {
-	struct sets sets;
+	struct sets sets = { 0 };
 
 	return get(&sets) ? PRIVILEGES_ALL : sets.effective;
 }
