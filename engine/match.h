@@ -381,6 +381,17 @@ static __always_inline int match_is_ambiguous(struct host *h, struct pping_flow 
 	return time && now - (time & MATCH_SPILL_TIME) < MATCH_DUPLICATE_NS;
 }
 
+/*
+ * Was the identifier answered before it was stamped? Its CPU was overtaken by
+ * another's with the next packet of the identifier. A later answer means nothing.
+ */
+static __always_inline int match_is_late(const struct pping_flow *f, __u32 dir, __u32 id)
+{
+	__u64 answered = *(const volatile __u64 *)&f->answered[dir & 1];
+
+	return answered && f->protocol == IPPROTO_TCP && (__u32)answered - id < MATCH_FAR_BEHIND;
+}
+
 static __always_inline void match_remember(struct host *h, struct pping_flow *f,
 					   const struct pping_flow_key *key, __u32 dir, __u32 id,
 					   __u64 now)
@@ -400,6 +411,8 @@ static __always_inline void match_remember(struct host *h, struct pping_flow *f,
 		if (__sync_val_compare_and_swap(&d->slot[slot], word, match_word(id, now)) != word)
 			return;
 		f->slot_note[dir & 1][slot] = match_note(number, now);
+		if (unlikely(match_is_late(f, dir, id)))
+			__sync_val_compare_and_swap(&d->slot[slot], match_word(id, now), 0);
 	} else {
 		/* a round's other identifiers are only a precaution: not worth a place there */
 		if (admission == MATCH_MORE)
@@ -409,6 +422,8 @@ static __always_inline void match_remember(struct host *h, struct pping_flow *f,
 			return;
 		if (!(f->state & FLOW_BIT(PPING_STATE_SPILLED, dir)))
 			flow_mark(f, FLOW_BIT(PPING_STATE_SPILLED, dir));
+		if (unlikely(match_is_late(f, dir, id)))
+			match_spill_take(h, key, dir, id);
 	}
 	host__count(h, PPING_COUNT_STAMPED);
 }
@@ -475,26 +490,40 @@ static __always_inline int match_show(struct pping_flow *f, __u32 dir, __u32 id,
 	return 0;
 }
 
-/* p shows an identifier other than the newest that its direction has shown. */
-static __noinline int match_stamp(struct host *h, struct pping_flow *f, const struct packet *p,
-				  const struct pping_flow_key *key, __u32 dir)
+/* Is p's identifier to be stamped if it is new? */
+static __always_inline int match_is_wanted(struct host *h, struct pping_flow *f,
+					   const struct packet *p, __u32 dir, __u64 shown)
 {
-	__u64 shown;
-
-	dir &= 1;
-	shown = f->shown[dir];
-	if (!flow_is(f, key))
-		return 0;
-	if (!match_show(f, dir, p->id, shown) || !match_is_stampable(p))
+	if (!match_is_stampable(p))
 		return 0;
 	/* met in mid-stream: it may have been shown before we looked */
 	if (!shown && p->protocol == IPPROTO_TCP && !(p->flags & PACKET_SYN))
 		return 0;
 	/* what leaves is answered by others, unless it leaves by the loopback device */
-	if (!config.include_local && (config.loopback || host__way(h) != PPING_MATCH_EGRESS) &&
-	    match_is_local(h, f, dir))
+	return config.include_local || !(config.loopback || host__way(h) != PPING_MATCH_EGRESS) ||
+	       !match_is_local(h, f, dir);
+}
+
+/*
+ * p shows an identifier other than the newest that its direction has shown. The time
+ * is read before: as soon as it is shown other CPUs pass its next packets on, and
+ * their answers, while this one may be held up (interrupts, a hypervisor).
+ */
+static __noinline int match_stamp(struct host *h, struct pping_flow *f, const struct packet *p,
+				  const struct pping_flow_key *key, __u32 dir)
+{
+	__u64 shown;
+	int wanted;
+
+	dir &= 1;
+	shown = f->shown[dir];
+	if (!flow_is(f, key))
 		return 0;
-	match_remember(h, f, key, dir, p->id, host__now(h));
+	wanted = match_is_wanted(h, f, p, dir, shown);
+	if (wanted)
+		host__now(h);
+	if (match_show(f, dir, p->id, shown) && wanted)
+		match_remember(h, f, key, dir, p->id, host__now(h));
 	return 0;
 }
 
@@ -549,7 +578,7 @@ static __noinline int match_report(struct host *h, struct pping_flow *f, __u32 d
 /*
  * Forgets identifier id of direction dir; the result is how many nanoseconds ago
  * it was stamped, 0 if it is not outstanding. *now is when: the clock is read
- * only if there is something to take.
+ * only if there may be something to take, and before it is taken, see match_stamp().
  */
 static __always_inline __u64 match_take(struct host *h, struct pping_flow *f,
 					const struct pping_flow_key *key, __u32 dir, __u32 id,
@@ -575,10 +604,10 @@ static __always_inline __u64 match_take(struct host *h, struct pping_flow *f,
 	}
 	if (!(f->state & FLOW_BIT(PPING_STATE_SPILLED, dir)))
 		return 0;
+	*now = host__now(h);
 	time = match_spill_take(h, key, dir, id);
 	if (!time)
 		return 0;
-	*now = host__now(h);
 	age = *now - (time & MATCH_SPILL_TIME);
 	if (!match_claim_round(f, dir, time >> MATCH_SPILL_ROUND_SHIFT,
 			       (time & MATCH_SPILL_TIME) >> PPING_TIME_SHIFT, *now))
@@ -601,13 +630,10 @@ static __noinline int match_answer(struct host *h, struct pping_flow *f, const s
 	tcp = f->protocol == IPPROTO_TCP;
 	if (!shown || (tcp && flow_id_newer(p->echo, shown)))
 		return 0; /* echoes what was never shown here */
-	if (!answered || !tcp || flow_id_newer(p->echo, answered)) {
-		__u64 mine = PPING_VALID | p->echo;
-
-		if (__sync_val_compare_and_swap(&f->answered[dir], answered, mine) == mine)
-			return 0; /* another CPU looks it up */
-	}
 	rtt = match_take(h, f, key, dir, p->echo, &now);
+	/* afterwards: it is passed unread on all CPUs from then on */
+	if (!answered || !tcp || flow_id_newer(p->echo, answered))
+		__sync_val_compare_and_swap(&f->answered[dir], answered, PPING_VALID | p->echo);
 	if (!rtt || rtt > PPING_MAX_RTT_NS)
 		return 0;
 	if (config.aggregate)

@@ -286,11 +286,17 @@ mutant ipv6_hash_without_key flood 'crafted' $flow 's/word\[i\] + key\[i\]/word[
 
 # --- two CPUs
 mutant fault_5_race_for_an_answer race 'fault_5' \
-    $match 's/if (__sync_val_compare_and_swap(&f->answered\[dir\], answered, mine) == mine)/f->answered[dir] = mine; if (0)/' \
     $match 's/__sync_val_compare_and_swap(&d->slot\[i\], word, 0) != word)/(d->slot[i] = 0))/'
 mutant race_for_an_identifier race 'fault_5|one_round' \
     $match 's/seen = __sync_val_compare_and_swap(newest, shown, mine);/*newest = mine; seen = shown;/' \
     $match 's/if (__sync_val_compare_and_swap(&d->slot\[slot\], word, match_word(id, now)) != word)/d->slot[slot] = match_word(id, now); if (0)/'
+mutant time_of_after_it_was_shown race 'stops' $match 's/^\tif (wanted)$/\tif (0)/'
+mutant time_of_after_it_was_taken race 'stops' \
+    $match '/^static __always_inline __u64 match_take/,/^}/{s/^\t\*now = host__now(h);/\t;/;s/^\tage = \*now/\t*now = host__now(h), age = *now/}'
+mutant answered_before_it_is_looked_up race 'stops' \
+    $match '/^static __noinline int match_answer/,/^}/s/rtt = match_take/__sync_lock_test_and_set(\&f->answered[dir], PPING_VALID | p->echo), rtt = match_take/'
+mutant answered_identifiers_are_stamped race 'answered_identifier' \
+    $match 's/if (unlikely(match_is_late(f, dir, id)))/if (0)/'
 mutant race_for_a_round race 'one_sample' \
     $match 's/if (round & MATCH_ROUND_DONE)$/if (0)/'
 mutant race_for_the_announcement race 'once' \

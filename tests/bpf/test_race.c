@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "scenario.h"
+#include "tests/pauses.h"
 
 #define CPUS 2
 
@@ -17,7 +18,9 @@ static struct {
 	struct engine *e;
 	enum hook hook[CPUS];
 	struct frame frame[CPUS];
-	int repeat;
+	struct frame then; /* the second CPU's second, with repeat_then */
+	int repeat, repeat_then;
+	__u64 later; /* the time as soon as a packet has passed on either CPU; 0: it stands still */
 	int failed[CPUS];
 	atomic_uint begun, ended; /* races */
 	atomic_bool over;
@@ -41,7 +44,12 @@ static void race_run(int cpu)
 
 	race_stagger(cpu);
 	err = engine_test_run(race.e, race.hook[cpu], &race.frame[cpu], race.repeat, NULL, &retval);
-
+	if (race.later)
+		engine__set_time(race.e, race.later);
+	race.failed[cpu] += err || retval != engine_passes(race.hook[cpu]);
+	if (!cpu || !race.repeat_then)
+		return;
+	err = engine_test_run(race.e, race.hook[cpu], &race.then, race.repeat_then, NULL, &retval);
 	race.failed[cpu] += err || retval != engine_passes(race.hook[cpu]);
 }
 
@@ -77,7 +85,7 @@ static void both(enum hook hook, struct packet_spec first, struct packet_spec se
 	race.hook[0] = race.hook[1] = hook;
 	frame_build(&race.frame[0], &first);
 	frame_build(&race.frame[1], &second);
-	race.e->packets += CPUS * race.repeat;
+	race.e->packets += CPUS * race.repeat + race.repeat_then;
 	race.begun++;
 	race_run(0);
 	while (race.ended == ended)
@@ -105,6 +113,8 @@ static bool race_begin(const struct pping_config *config, int repeat, pthread_t 
 		return false;
 	pin_to_cpu(0);
 	race.repeat = repeat;
+	race.repeat_then = 0;
+	race.later = 0;
 	race.begun = race.ended = 0;
 	race.over = false;
 	race.failed[0] = race.failed[1] = 0;
@@ -257,6 +267,124 @@ static void the_newer_of_two_is_shown(void)
 	for (int i = 0; i < race.e->events; i++)
 		if (race.e->event[i].type == PPING_EVENT_RTT && race.e->event[i].rtt != US(516))
 			CHECK_INT(race.e->event[i].rtt, US(516));
+	race_end(thread);
+}
+
+/*
+ * CPUs that stop in the middle of a packet. Time goes on once a packet has passed on
+ * either CPU: an RTT is that of the first of an identifier and of its first answer,
+ * also if the CPU that has taken one up stops while the other passes its double.
+ */
+#define PAUSED_ROUNDS 4000
+
+static bool paused_begin(pthread_t *thread)
+{
+	static bool stopping;
+	int err;
+
+	if (!race_begin(&unsampled, 1, thread))
+		return false;
+	err = stopping ? 0 : pauses__begin(CPUS, US(50), US(20), 1);
+	if (err)
+		printf("# the CPUs are not stopped: %s\n", strerror(-err));
+	stopping = true;
+	return true;
+}
+
+static void check_rtts(__u64 rtt)
+{
+	take_events();
+	for (int i = 0; i < race.e->events; i++)
+		if (race.e->event[i].type == PPING_EVENT_RTT && race.e->event[i].rtt != rtt)
+			CHECK_INT(race.e->event[i].rtt, rtt);
+	race.e->events = 0;
+}
+
+static void inject(enum hook hook, struct packet_spec s)
+{
+	engine__inject(race.e, hook, &s);
+}
+
+static void the_first_counts_while_a_cpu_stops(void)
+{
+	pthread_t thread;
+
+	if (!paused_begin(&thread))
+		return;
+	meet();
+	for (int i = 1; i <= PAUSED_ROUNDS && !test_failed_here; i++) {
+		engine__set_time(race.e, MS(i));
+		race.later = MS(i) + US(500);
+		on_both(TC_EGRESS, (struct packet_spec)data(CLIENT, SERVER, 1000 + i, 5000));
+		engine__set_time(race.e, MS(i) + US(512));
+		race.later = MS(i) + US(900);
+		on_both(TC_INGRESS, (struct packet_spec)ack(SERVER, CLIENT, 5000, 1000 + i));
+		if (i % 256 == 0)
+			check_rtts(US(512));
+	}
+	check_rtts(US(512));
+	CHECK_INT(count(PPING_COUNT_STAMPED), PAUSED_ROUNDS);
+	CHECK_INT(count(PPING_COUNT_RTTS), PAUSED_ROUNDS);
+	race_end(thread);
+}
+
+/* Two hundred outstanding: the spill table. */
+static void the_first_counts_while_a_cpu_stops_spilled(void)
+{
+	pthread_t thread;
+	__u32 id = 1000;
+
+	if (!paused_begin(&thread))
+		return;
+	meet();
+	for (int block = 1; block <= PAUSED_ROUNDS / 200 && !test_failed_here; block++) {
+		race.later = 0;
+		engine__set_time(race.e, MS(block));
+		for (int i = 1; i <= 200; i++)
+			inject(TC_EGRESS, (struct packet_spec)data(CLIENT, SERVER, id + i, 5000));
+		race.later = MS(block) + US(900);
+		for (int i = 1; i <= 200; i++) {
+			engine__set_time(race.e, MS(block) + US(512));
+			on_both(TC_INGRESS, (struct packet_spec)ack(SERVER, CLIENT, 5000, id + i));
+		}
+		id += 200;
+		check_rtts(US(512));
+	}
+	CHECK_INT(count(PPING_COUNT_RTTS), count(PPING_COUNT_STAMPED));
+	race_end(thread);
+}
+
+/*
+ * A CPU stops with an identifier shown and not yet stamped, its double is answered
+ * meanwhile: an overtaken second answer is no sample.
+ */
+static void an_answered_identifier_is_not_stamped(void)
+{
+	pthread_t thread;
+
+	if (!paused_begin(&thread))
+		return;
+	meet();
+	for (int i = 1; i <= PAUSED_ROUNDS && !test_failed_here; i++) {
+		__u32 id = 1000 + 2 * i;
+		struct packet_spec a = ack(SERVER, CLIENT, 5000, id);
+
+		engine__set_time(race.e, MS(i));
+		race.later = MS(i) + US(16);
+		frame_build(&race.then, &a);
+		race.repeat_then = 1;
+		on_both(TC_EGRESS, (struct packet_spec)data(CLIENT, SERVER, id, 5000));
+		engine__set_time(race.e, MS(i) + US(100));
+		inject(TC_EGRESS, (struct packet_spec)data(CLIENT, SERVER, id + 1, 5000));
+		engine__set_time(race.e, MS(i) + US(116));
+		inject(TC_INGRESS, (struct packet_spec)ack(SERVER, CLIENT, 5000, id + 1));
+		engine__set_time(race.e, MS(i) + US(500));
+		inject(TC_INGRESS, a);
+		if (i % 256 == 0)
+			check_rtts(US(16));
+	}
+	check_rtts(US(16));
+	CHECK(count(PPING_COUNT_RTTS) > PAUSED_ROUNDS);
 	race_end(thread);
 }
 
@@ -536,5 +664,8 @@ int main(void)
 	CASE(flow_counters_stay_exact);
 	CASE(several_threads_on_one_flow);
 	CASE(cleaning_while_packets_pass);
+	CASE(the_first_counts_while_a_cpu_stops);
+	CASE(the_first_counts_while_a_cpu_stops_spilled);
+	CASE(an_answered_identifier_is_not_stamped);
 	return TEST_EXIT();
 }

@@ -250,7 +250,8 @@ lab_client() { [ "$1" = 4 ] && echo "$CLIENT4" || echo "$CLIENT6"; }
 # --- captures ----------------------------------------------------------------
 
 # capture_start NS IF FILE [FILTER...]: nanosecond stamps, headers only; the pid in
-# CAPTURE_PID. Into memory: a disk would lose packets.
+# CAPTURE_PID. Into memory: a disk would lose packets. There may be several.
+CAPTURES=()
 capture_start() {
     local ns=$1 dev=$2 file=$3
     shift 3
@@ -258,16 +259,22 @@ capture_start() {
         --time-stamp-precision=nano -w "$file" "$@"
     CAPTURE_PID=$LAB_PID
     CAPTURE_LOG=$file.log.err
+    CAPTURES+=("$CAPTURE_PID:$CAPTURE_LOG")
     lab_until 5 grep -q '^tcpdump: listening' "$CAPTURE_LOG" || fail "tcpdump did not start"
 }
 
-# capture_stop: the kernel hands packets over in blocks, up to a second late. Fails
-# if the capture lost a packet.
+# capture_stop: all of them; the kernel hands packets over in blocks, up to a second
+# late. Fails if a capture lost a packet.
 capture_stop() {
+    local capture log
     sleep 1.2
-    lab_stop "$CAPTURE_PID" INT 20 || fail "tcpdump: $(cat "$CAPTURE_LOG")"
-    cat "$CAPTURE_LOG"
-    grep -q '^0 packets dropped by kernel' "$CAPTURE_LOG" || fail "the capture lost packets"
+    for capture in "${CAPTURES[@]}"; do
+        log=${capture#*:}
+        lab_stop "${capture%%:*}" INT 20 || fail "tcpdump: $(cat "$log")"
+        cat "$log"
+        grep -q '^0 packets dropped by kernel' "$log" || fail "the capture lost packets"
+    done
+    CAPTURES=()
 }
 
 # --- pping -------------------------------------------------------------------

@@ -125,7 +125,9 @@ def newer16(a, b):
 
 
 class Sample:
-    __slots__ = ("protocol", "key", "time", "rtt", "identifier", "number", "opened", "why")
+    __slots__ = (
+        "protocol", "key", "time", "rtt", "identifier", "number", "opened", "why", "begin", "end"
+    )
 
     def __init__(self, protocol, key, time, rtt, identifier, number, opened, why):
         self.protocol = protocol
@@ -136,6 +138,7 @@ class Sample:
         self.number = number  # of its direction, from 0
         self.opened = opened  # time of the flow's SYN, 0: not seen
         self.why = why  # not certain because ..., or None
+        self.begin = self.end = None  # (earliest, latest), see Bounds
 
 
 class Referee:
@@ -344,6 +347,55 @@ def flow_name(protocol, key):
     }
 
 
+# --- bounds --------------------------------------------------------------------
+
+CLOCK_NS = 1000  # stamps are rounded, and of two clocks that one adjustment moves
+
+
+class Bounds:
+    """A capture's clock is read next to a program's, but a CPU may stop in between, or
+    have a batch of packets go by the one first (GRO): their times then differ by as
+    much, and neither is wrong. What can't be is that a program saw a packet before the tap
+    that the packet passes earlier, or after the one that it passes later. With
+    captures at both sides of the program these bound its times.
+
+    XDP sits between the link's other end and the interface's own tap, tc ingress
+    between that and the interface that the packet leaves by; tc egress between
+    the interface that the packet came by and the own one's tap.
+    """
+
+    def __init__(self, hook, inner, outer=None):
+        """paths of captures: of the interface that packets are forwarded to and from, of
+        the link's other end (XDP only)"""
+        self.hook = hook
+        self.inner = self.times(inner)
+        self.outer = self.times(outer) if outer else None
+
+    @staticmethod
+    def times(path):
+        """(protocol, reply's flow, identifier) -> when it was first seen, and its answer"""
+        referee, times = Referee(), {}
+        referee.read(path)
+        for s in referee.samples:
+            name = (s.protocol, s.key, s.identifier)
+            times[name] = None if name in times else (s.time - s.rtt, s.time)
+        return times
+
+    def between(self, here, inner, outer):
+        if self.hook == "xdp":
+            return min(inner, outer), here
+        return min(here, inner), max(here, inner)
+
+    def mark(self, samples):
+        for s in samples:
+            name = (s.protocol, s.key, s.identifier)
+            inner = self.inner.get(name)
+            outer = self.outer.get(name) if self.outer is not None else inner
+            if inner and outer:
+                s.begin = self.between(s.time - s.rtt, inner[0], outer[0])
+                s.end = self.between(s.time, inner[1], outer[1])
+
+
 # --- what pping reported -----------------------------------------------------
 
 
@@ -410,14 +462,28 @@ def by_flow(items, key):
     return flows
 
 
+def ends(sample):
+    return sample.end or (sample.time, sample.time)
+
+
+def begins(sample):
+    return sample.begin or (sample.time - sample.rtt, sample.time - sample.rtt)
+
+
+def off(time, bounds):
+    """how far it lies out of them"""
+    return max(0, bounds[0] - time, time - bounds[1])
+
+
 def pair_up(samples, reports, tolerance, cost):
     """One to one, the cheapest pairs first; both sorted by time, which may differ by tolerance.
     cost(sample, report) is None for a pair that can't be. [(sample, report)], rest, rest"""
     times = [report.time for report in reports]
     pairs = []
     for i, sample in enumerate(samples):
-        j = bisect_left(times, sample.time - tolerance)
-        while j < len(times) and times[j] <= sample.time + tolerance:
+        low, high = ends(sample)
+        j = bisect_left(times, low - tolerance)
+        while j < len(times) and times[j] <= high + tolerance:
             price = cost(sample, reports[j])
             if price is not None:
                 pairs.append((price, i, j))
@@ -439,15 +505,22 @@ def pair_up(samples, reports, tolerance, cost):
 class Comparison:
     def __init__(self, samples, reports, tolerance, wrong):
         """tolerance: how far (ns) the times of a packet may lie apart here and there;
-        a pair whose RTTs differ by more than wrong (ns) is not a match"""
+        a pair whose RTTs differ by more than wrong (ns) is not a match, one with bounds
+        is none if the RTT can't be within them"""
         self.matched, self.wrong, self.missed, self.invented = [], [], [], []
         ours = by_flow(samples, lambda s: (s.protocol, s.key))
         theirs = by_flow(reports, lambda r: r.key)
 
         def both_ends(sample, report):
-            end = abs(sample.time - report.time)
-            begin = abs(sample.time - sample.rtt - report.time + report.rtt)
+            end = off(report.time, ends(sample))
+            begin = off(report.time - report.rtt, begins(sample))
             return end + begin if begin <= tolerance else None
+
+        def right(sample, report):
+            if not sample.begin:
+                return abs(sample.rtt - report.rtt) <= wrong
+            low, high = sample.end[0] - sample.begin[1], sample.end[1] - sample.begin[0]
+            return off(report.rtt, (low, high)) <= CLOCK_NS
 
         def reply_only(sample, report):
             return abs(sample.time - report.time)
@@ -457,8 +530,7 @@ class Comparison:
                 ours.get(key, []), theirs.get(key, []), tolerance, both_ends
             )
             for sample, report in matched:
-                good = abs(sample.rtt - report.rtt) <= wrong
-                (self.matched if good else self.wrong).append((sample, report))
+                (self.matched if right(sample, report) else self.wrong).append((sample, report))
             bad, missed, invented = pair_up(missed, invented, tolerance, reply_only)
             self.wrong += bad
             self.missed += missed
@@ -497,6 +569,8 @@ def compare(args):
     referee = Referee(args.include_syn)
     referee.read(*args.pcap)
     referee.mark_edges(args.margin)
+    if args.inner:
+        Bounds(args.hook, args.inner, args.outer).mark(referee.samples)
     reports = read_reports(args.jsonl)
     if args.others:
         every = len(reports.rtts)
@@ -533,10 +607,17 @@ def compare(args):
         f"{percentile(errors, 95) / 1e3:.2f} us, 99 % {percentile(errors, 99) / 1e3:.2f} us, "
         f"at most {(errors[-1] if errors else 0) / 1e3:.2f} us"
     )
+    if args.inner:
+        the_bounds(result, args, verdict)
     for name, rows in (("wrong", [(s, r) for s, r in result.wrong]), ("missed", result.missed)):
         for row in rows[:3] if name == "wrong" or not args.sampled else ():
             sample, report = row if name == "wrong" else (row, None)
             print(f"{name}: {describe(sample)}" + (f", reported {report.rtt}" if report else ""))
+            if report and sample.begin:
+                print(
+                    f"  stamped {report.time - report.rtt}, bounds {sample.begin}; "
+                    f"answered {report.time}, bounds {sample.end}"
+                )
     for report in result.invented[:3]:
         print(f"invented: {report.line.strip()}")
 
@@ -572,6 +653,19 @@ def compare(args):
         )
         return 1 if verdict.failed else 3
     return verdict.failed
+
+
+def the_bounds(result, args, verdict):
+    pairs = result.matched + result.wrong
+    bounded = [(s, r) for s, r in pairs if s.begin]
+    widths = sorted(s.end[1] - s.end[0] + s.begin[1] - s.begin[0] for s, _ in bounded)
+    apart = sum(1 for s, r in result.matched if abs(s.rtt - r.rtt) > args.wrong_us * 1000)
+    print(
+        f"bounds: of {len(bounded)} of {len(pairs)}, median {percentile(widths, 50) / 1e3:.2f} us "
+        f"wide, 99 % {percentile(widths, 99) / 1e3:.2f} us; {apart} within them are further than "
+        f"{args.wrong_us:.0f} us from what the interface's own tap has"
+    )
+    verdict.require(len(bounded) * 100 >= 99 * len(pairs), "too few have bounds")
 
 
 def every_loss_is_counted(referee, reports, args, verdict):
@@ -723,6 +817,11 @@ def main():
             command.add_argument("--jsonl", required=True)
         if name == "compare":
             command.add_argument("--sampled", action="store_true", help="missed ones are no fault")
+            command.add_argument("--hook", choices=("tc", "xdp"), default="tc")
+            command.add_argument(
+                "--inner", metavar="PCAP", help="of the interface behind the router: bounds"
+            )
+            command.add_argument("--outer", metavar="PCAP", help="of the link's other end, for XDP")
             command.add_argument("--tolerance-us", type=float, default=5000)
             command.add_argument("--wrong-us", type=float, default=5000)
             command.add_argument("--min-samples", type=int, default=1)
@@ -754,6 +853,8 @@ def main():
             command.add_argument("--least-ms", type=float, default=0)
             command.add_argument("--median-ms", type=float, default=float("inf"))
     args = parser.parse_args()
+    if args.command == "compare" and args.inner and args.hook == "xdp" and not args.outer:
+        parser.error("bounds of XDP need --outer")
     try:
         return int(args.function(args))
     except (BadCapture, ValueError, KeyError, OSError) as error:

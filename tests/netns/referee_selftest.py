@@ -278,8 +278,8 @@ def reports(samples=400, skew=0):
     ]
 
 
-def run(*args, rows=None, lines=None, text=None):
-    """(exit status, output) of referee.py"""
+def run(*args, rows=None, lines=None, text=None, **more):
+    """(exit status, output) of referee.py; more: rows of --outer and --inner"""
     with tempfile.TemporaryDirectory() as tmp:
         pcap, jsonl = os.path.join(tmp, "x.pcap"), os.path.join(tmp, "x.jsonl")
         write_pcap(pcap, busy_rows() if rows is None else rows)
@@ -288,6 +288,9 @@ def run(*args, rows=None, lines=None, text=None):
                 file.write(json.dumps(line) + "\n")
             file.write(text or "")
         files = ["--jsonl", jsonl] + (["--pcap", pcap] if args[0] == "compare" else [])
+        for name, rows_there in more.items():
+            files += ["--" + name, os.path.join(tmp, name)]
+            write_pcap(files[-1], rows_there)
         out, argv = io.StringIO(), sys.argv
         sys.argv = ["referee.py", args[0], *files, *args[1:]]
         try:
@@ -338,6 +341,52 @@ def wrong_rtt_is_flagged():
     lines[50]["rtt"] += 1500 * 1000
     assert run("compare", "--wrong-us", "1000", lines=lines)[0] == 1
     assert run("compare", "--wrong-us", "2000", lines=lines)[0] == 0
+
+
+def moved(a_to_b, b_to_a, rows=None):
+    """rows, each direction's so many ms later"""
+    a = socket.inet_aton(A4)
+    return [
+        (time + (a_to_b if packet[12:16] == a else b_to_a), packet)
+        for time, packet in rows or busy_rows()
+    ]
+
+
+def longer(microseconds):
+    lines = reports()
+    lines[50]["rtt"] += microseconds * 1000
+    return lines
+
+
+def bounds_tell_a_late_tap_from_a_wrong_rtt():
+    sides = {"outer": moved(-0.02, 0.02), "inner": moved(0.02, -0.02)}
+    # the own tap has a packet 4.9 ms late, the program is exact all the same
+    rows = busy_rows()
+    data = 3 + 2 * 50
+    rows[data] = (rows[data][0] + 4.9, rows[data][1])
+    xdp = ["compare", "--hook", "xdp", "--tolerance-us", "100", "--wrong-us", "1000"]
+    tc = ["compare", "--hook", "tc", "--tolerance-us", "100", "--wrong-us", "1000"]
+    status, out = run(*xdp, rows=rows, **sides)
+    assert status == 0 and "bounds: of 400 of 400" in out and "; 1 within them are" in out, out
+    # without bounds it looks wrong
+    assert run("compare", "--wrong-us", "1000", rows=rows)[0] == 1
+    # a wrong one is told by some microseconds: the taps are 20 us apart
+    for hook in (xdp, tc):
+        for rtt in (-500, -45, 45, 500):
+            status, out = run(*hook, lines=longer(rtt), **sides)
+            assert status == 1 and "FAIL: 1 wrong RTTs" in out, out
+        assert run(*hook, lines=reports(), **sides)[0] == 0
+    # tc sees what comes in after the tap, XDP before it; both see what leaves before it
+    assert run(*xdp, lines=longer(15), **sides)[0] == 0
+    assert run(*tc, lines=longer(15), **sides)[0] == 1
+    assert run(*tc, lines=longer(-35), **sides)[0] == 0
+    assert run(*xdp, lines=longer(-35), **sides)[0] == 1
+
+
+def few_bounds_are_flagged():
+    inner = moved(0.02, -0.02)[:400]
+    status, out = run("compare", inner=inner)
+    assert status == 1 and "FAIL: too few have bounds" in out, out
 
 
 def inexact_is_flagged():
@@ -471,6 +520,8 @@ CASES = [
     invented_is_flagged,
     missed_is_flagged,
     wrong_rtt_is_flagged,
+    bounds_tell_a_late_tap_from_a_wrong_rtt,
+    few_bounds_are_flagged,
     inexact_is_flagged,
     direction_counts,
     too_small_a_load_is_flagged,
