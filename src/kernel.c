@@ -31,6 +31,7 @@ struct kernel {
 	struct pping_counters *per_cpu; /* room for one sum per possible CPU */
 	int cpus;
 	uint64_t untaken; /* PPING_COUNT_LOST_UNTAKEN */
+	struct pping_pressure *pressure; /* as much */
 	const struct rules *first_rules; /* until it is loaded */
 	int barrier_fd; /* see wait_for_programs(); -1 */
 	struct aggregate_tables prefixes; /* with --aggregate; its arrays are mapped */
@@ -237,7 +238,8 @@ int kernel__open(struct kernel **kernel, const struct kernel_settings *settings)
 	}
 	if (!err) {
 		k->per_cpu = calloc(k->cpus, sizeof(*k->per_cpu));
-		err = k->per_cpu ? 0 : -ENOMEM;
+		k->pressure = calloc(k->cpus, sizeof(*k->pressure));
+		err = k->per_cpu && k->pressure ? 0 : -ENOMEM;
 	}
 	if (err) {
 		kernel__explain(err, "can't prepare the BPF programs");
@@ -552,6 +554,7 @@ int kernel__load_xdp(struct kernel *k, bool frags, int *prog_fd)
 			err = bpf_object__load(*object);
 		if (err) {
 			bpf_object__close(*object);
+	free(k->pressure);
 			*object = NULL;
 			return err;
 		}
@@ -649,6 +652,17 @@ void kernel__tick(struct kernel *k)
 {
 	/* one writer; programs read it whole */
 	__atomic_store_n(&k->shared->epoch, k->shared->epoch + 1, __ATOMIC_RELAXED);
+}
+
+int kernel__new_flows(const struct kernel *k, uint64_t *sum)
+{
+	__u32 zero = 0;
+	int err = bpf_map_lookup_elem(bpf_map__fd(k->skel->maps.pressure), &zero, k->pressure);
+
+	*sum = 0;
+	for (int cpu = 0; cpu < k->cpus && !err; cpu++)
+		*sum += k->pressure[cpu].total;
+	return err;
 }
 
 void kernel__set_pressed(struct kernel *k, bool pressed)

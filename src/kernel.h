@@ -92,6 +92,12 @@ void kernel__count_untaken(struct kernel *kernel);
 int kernel__counters(const struct kernel *kernel, struct pping_counters *sum);
 
 /*
+ * Flows that wanted an entry, of all CPUs: cheap however many interfaces there are.
+ * 0 or a negative errno (not printed).
+ */
+int kernel__new_flows(const struct kernel *kernel, uint64_t *sum);
+
+/*
  * What is seen on the interface counts for that number from now on; with number 0
  * for none. 0 or a negative errno (not printed), -EEXIST: it can't be told from
  * another one that has a number, whose ifindex has the same low bits.

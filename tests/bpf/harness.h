@@ -616,6 +616,21 @@ static inline void engine_clear_pressure(struct engine *e)
 	free(none);
 }
 
+/* Flows that wanted an entry, as the host counts them; only with a pressure_limit. */
+static inline __u64 engine__new_flows(struct engine *e)
+{
+	int cpus = libbpf_num_possible_cpus();
+	struct pping_pressure *each = calloc(cpus, sizeof(*each));
+	__u64 sum = 0;
+	__u32 key = 0;
+
+	CHECK_INT(bpf_map_lookup_elem(bpf_map__fd(e->skel->maps.pressure), &key, each), 0);
+	for (int cpu = 0; cpu < cpus; cpu++)
+		sum += each[cpu].total;
+	free(each);
+	return sum;
+}
+
 /* Nobody has a place. */
 static inline void engine_clear_prefixes(struct engine *e)
 {
