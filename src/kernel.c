@@ -12,9 +12,11 @@
 
 #include <bpf/bpf.h>
 
+#include "barrier.h"
 #include "features.h"
 #include "kernel.h"
 #include "privileges.h"
+#include "rule_tables.h"
 
 #include "pping.skel.h"
 
@@ -29,11 +31,12 @@ struct kernel {
 	struct pping_counters retired; /* of numbers that were given away twice */
 	struct pping_shared *shared;
 	struct pping_counters *per_cpu; /* room for one sum per possible CPU */
+	struct pping_pressure *pressure; /* as much */
 	int cpus;
 	uint64_t untaken; /* PPING_COUNT_LOST_UNTAKEN */
-	struct pping_pressure *pressure; /* as much */
 	const struct rules *first_rules; /* until it is loaded */
-	int barrier_fd; /* see wait_for_programs(); -1 */
+	struct barrier barrier;
+	struct rule_tables rules;
 	struct aggregate_tables prefixes; /* with --aggregate; its arrays are mapped */
 };
 
@@ -224,7 +227,7 @@ int kernel__open(struct kernel **kernel, const struct kernel_settings *settings)
 
 	if (!k)
 		return -ENOMEM;
-	k->barrier_fd = -1;
+	k->barrier.fd = -1;
 	k->first_rules = settings->rules;
 	k->link = settings->link;
 	k->numbers = settings->numbers;
@@ -261,91 +264,9 @@ static int share(struct kernel *k)
 	return -errno;
 }
 
-/* Returns when all programs that run now have ended. */
-static int wait_for_programs(struct kernel *k)
-{
-	int inner = bpf_map__fd(k->skel->maps.cleanup);
-	__u32 zero = 0;
-
-	/*
-	 * The kernel promises this of an update of a map of maps
-	 * (maybe_wait_bpf_programs() in kernel/bpf/syscall.c); nothing else offers
-	 * a wait for RCU readers that also works with nohz_full.
-	 */
-	return bpf_map_update_elem(k->barrier_fd, &zero, &inner, BPF_ANY);
-}
-
-static int open_barrier(struct kernel *k)
-{
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .inner_map_fd = bpf_map__fd(k->skel->maps.cleanup));
-
-	k->barrier_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "pping_barrier", sizeof(__u32),
-				       sizeof(__u32), 1, &opts);
-	return k->barrier_fd < 0 ? k->barrier_fd : 0;
-}
-
-/* --- rules --- */
-
-static int rules_fd(const struct kernel *k, uint32_t generation)
-{
-	return bpf_map__fd(generation & 1 ? k->skel->maps.rules_1 : k->skel->maps.rules_0);
-}
-
-static struct pping_rule_key rule_key(const struct rules_entry *e)
-{
-	return (struct pping_rule_key){
-		.prefix_len = PPING_RULE_PORT_BITS + e->bits,
-		.port = htons(e->port),
-		.addr = e->addr,
-	};
-}
-
-static void clear_rules(int fd, const struct rules *rules, size_t count)
-{
-	const struct rules_entry *e = rules__entries(rules, &(size_t){ 0 });
-
-	for (size_t i = 0; i < count; i++) {
-		struct pping_rule_key key = rule_key(&e[i]);
-
-		bpf_map_delete_elem(fd, &key);
-	}
-}
-
-static int fill_rules(int fd, const struct rules *rules)
-{
-	const struct rules_entry *e;
-	size_t count, i;
-	int err = 0;
-
-	e = rules__entries(rules, &count);
-	for (i = 0; i < count && !err; i++) {
-		struct pping_rule_key key = rule_key(&e[i]);
-		__u32 says = e[i].rules;
-
-		err = bpf_map_update_elem(fd, &key, &says, BPF_ANY);
-	}
-	if (err)
-		clear_rules(fd, rules, i);
-	return err;
-}
-
 int kernel__set_rules(struct kernel *k, const struct rules *rules, const struct rules *old)
 {
-	uint32_t now = k->shared->rules_generation;
-	int err = fill_rules(rules_fd(k, now + 1), rules);
-	size_t count;
-
-	if (err)
-		return err;
-	__atomic_store_n(&k->shared->rules_generation, now + 1, __ATOMIC_SEQ_CST);
-	err = wait_for_programs(k);
-	if (err) { /* it has what it needs since the start */
-		__atomic_store_n(&k->shared->rules_generation, now, __ATOMIC_SEQ_CST);
-		return err;
-	}
-	rules__entries(old, &count);
-	clear_rules(rules_fd(k, now), old, count);
-	return 0;
+	return rule_tables__set(&k->rules, rules, old);
 }
 
 /* --- prefixes --- */
@@ -355,7 +276,7 @@ static int turn_prefixes(void *ctx, uint32_t half)
 	struct kernel *k = ctx;
 
 	__atomic_store_n(&k->shared->half, half, __ATOMIC_SEQ_CST);
-	return wait_for_programs(k);
+	return barrier__wait(&k->barrier);
 }
 
 static bool forget_prefix(void *ctx, const struct pping_prefix_key *key, uint32_t place)
@@ -427,6 +348,16 @@ void kernel__prefixes(struct kernel *k, struct aggregate_tables *tables)
 	tables->release = release_place;
 }
 
+static int open_rules(struct kernel *k)
+{
+	k->rules = (struct rule_tables){
+		.fd = { bpf_map__fd(k->skel->maps.rules_0), bpf_map__fd(k->skel->maps.rules_1) },
+		.generation = &k->shared->rules_generation,
+		.barrier = &k->barrier,
+	};
+	return rule_tables__fill(&k->rules, k->first_rules);
+}
+
 int kernel__load(struct kernel *k)
 {
 	int err = pping_kern__load(k->skel);
@@ -434,9 +365,9 @@ int kernel__load(struct kernel *k)
 	if (!err)
 		err = share(k);
 	if (!err && (k->config.aggregate || k->config.rules))
-		err = open_barrier(k);
+		err = barrier__open(&k->barrier, bpf_map__fd(k->skel->maps.cleanup));
 	if (!err && k->config.rules)
-		err = fill_rules(rules_fd(k, 0), k->first_rules);
+		err = open_rules(k);
 	if (!err && k->config.aggregate)
 		err = open_prefixes(k);
 	if (err)
@@ -554,7 +485,6 @@ int kernel__load_xdp(struct kernel *k, bool frags, int *prog_fd)
 			err = bpf_object__load(*object);
 		if (err) {
 			bpf_object__close(*object);
-	free(k->pressure);
 			*object = NULL;
 			return err;
 		}
@@ -619,12 +549,12 @@ void kernel__free(struct kernel *k)
 	if (k->shared)
 		munmap(k->shared, sizeof(*k->shared));
 	close_prefixes(k);
-	if (k->barrier_fd >= 0)
-		close(k->barrier_fd);
+	barrier__close(&k->barrier);
 	for (int i = 0; i < KERNEL_LINKS; i++)
 		bpf_object__close(k->links[i]);
 	pping_kern__destroy(k->skel);
 	free(k->per_cpu);
+	free(k->pressure);
 	free(k);
 }
 
@@ -652,17 +582,6 @@ void kernel__tick(struct kernel *k)
 {
 	/* one writer; programs read it whole */
 	__atomic_store_n(&k->shared->epoch, k->shared->epoch + 1, __ATOMIC_RELAXED);
-}
-
-int kernel__new_flows(const struct kernel *k, uint64_t *sum)
-{
-	__u32 zero = 0;
-	int err = bpf_map_lookup_elem(bpf_map__fd(k->skel->maps.pressure), &zero, k->pressure);
-
-	*sum = 0;
-	for (int cpu = 0; cpu < k->cpus && !err; cpu++)
-		*sum += k->pressure[cpu].total;
-	return err;
 }
 
 void kernel__set_pressed(struct kernel *k, bool pressed)
@@ -733,6 +652,17 @@ int kernel__counters(const struct kernel *k, struct pping_counters *sum)
 		add_counters(sum, &of);
 	}
 	return 0;
+}
+
+int kernel__new_flows(const struct kernel *k, uint64_t *sum)
+{
+	__u32 zero = 0;
+	int err = bpf_map_lookup_elem(bpf_map__fd(k->skel->maps.pressure), &zero, k->pressure);
+
+	*sum = 0;
+	for (int cpu = 0; cpu < k->cpus && !err; cpu++)
+		*sum += k->pressure[cpu].total;
+	return err;
 }
 
 int kernel__retire_number(struct kernel *k, uint32_t number)
