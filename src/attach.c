@@ -106,6 +106,8 @@ static int attach_hooks(struct attach *a, const struct attach_settings *set)
 	err = attach_tc(a, &a->egress, true, programs.egress_fd);
 	if (!err && set->ingress_hook == HOOK_TC)
 		err = attach_tc(a, &a->ingress, false, programs.ingress_fd);
+	if (err == -ENODEV)
+		return err;
 	if (err) {
 		snprintf(what, sizeof(what), "%s: can't attach to the tc hook", set->name);
 		if (a->missing)

@@ -188,10 +188,10 @@ static int attach_own(struct attach_xdp *x, struct kernel *kernel, const char *n
 		err = -ENODEV;
 	if (err && err != -EBUSY && err != -EPERM && err != -ENODEV)
 		err = attach_link(x, kernel, mode, false);
-	if (err)
-		explain(err, name, mode);
-	else
+	if (!err)
 		snprintf(x->how, sizeof(x->how), "xdp %s", mode_name(mode));
+	else if (err != -ENODEV)
+		explain(err, name, mode);
 	return err;
 }
 

@@ -374,6 +374,44 @@ returns_as_tun_confined() {
     nothing_attached r v1
 }
 
+# gone_while_starting OPTION...: attached to v1, which goes before pping asks for what is there. It
+# waits, because nobody reads what it says. Sets STARTING: the fd of its standard error.
+gone_while_starting() {
+    rm -f "$OUT.err"
+    mkfifo "$OUT.err"
+    exec {STARTING}<>"$OUT.err"
+    head -c 65536 /dev/zero >&"$STARTING" # as much as a pipe holds
+    lab_spawn r "$OUT" "$PPING" "$@" -C -r 0
+    PPING_PID=$LAB_PID PPING_NS=r PPING_OUT=$OUT
+    wait_attached r v1
+    nothing_attached r v2 # it waits
+    lab_in r ip link del v1
+    rm "$OUT.err"
+    head -c 65536 <&"$STARTING" >/dev/null
+    lab_spawn - "$OUT.err" cat /proc/self/fd/3 3<&"$STARTING"
+    LAB_PID=$PPING_PID
+}
+
+# gone_at_the_start STATE: of one that is down nothing is told but that it went
+gone_at_the_start() {
+    case_cleanup() { pairs_cleanup; }
+    pair 1
+    pair 2
+    lab_in r ip link set v1 "$1"
+    gone_while_starting -i v1 -i v2
+    says '^pping: v2 is being monitored'
+    says '^pping: v1 was removed; waiting for its return'
+    pair 1
+    lab_until 3 said 2 'v1 is being monitored'
+    wait_attached r v1
+    pings 1 3
+    sleep 0.2
+    unwatch
+    grep -q ' on v1$' "$OUT"
+    # what it reads of v1 after that it went is no mistake of anybody's
+    ! grep "can't attach" "$OUT.err" || fail "told of what nobody can do"
+}
+
 last_one_removed() {
     local status=0
     case_cleanup() { pairs_cleanup; }
@@ -500,6 +538,8 @@ case_run interfaces_twenty twenty
 case_run interfaces_named_return named_returns
 case_run interfaces_returns_as_tun returns_as_tun
 case_run interfaces_returns_as_tun_confined returns_as_tun_confined
+case_run interfaces_gone_at_the_start gone_at_the_start up
+case_run interfaces_gone_at_the_start_while_down gone_at_the_start down
 case_run interfaces_last_one_removed last_one_removed
 case_run interfaces_lines lines
 case_run interfaces_stacked stacked
