@@ -417,8 +417,8 @@ static int select_xdp(struct kernel *k, struct bpf_object *object, bool frags)
 		bool xdp = !strcmp(bpf_program__name(prog), "pping_xdp");
 
 		err = bpf_program__set_autoload(prog, xdp);
-		if (!err && xdp && !frags)
-			err = bpf_program__set_flags(prog, 0);
+		if (!err && xdp)
+			err = bpf_program__set_flags(prog, frags ? BPF_F_XDP_HAS_FRAGS : 0);
 		if (err)
 			return err;
 	}

@@ -344,6 +344,8 @@ static inline int engine_load(struct engine *e)
 		bpf_map__set_max_entries(e->skel->maps.counters, PPING_INTERFACE_NUMBERS);
 		bpf_map__set_max_entries(e->skel->maps.numbers, PPING_IFINDEX_MASK + 1);
 	}
+	/* as src/kernel.c first tries */
+	bpf_program__set_flags(e->skel->progs.pping_xdp, BPF_F_XDP_HAS_FRAGS);
 	return pping_kern__load(e->skel);
 }
 
