@@ -22,7 +22,11 @@
 
 struct kernel {
 	struct pping_kern *skel;
-	struct bpf_object *xdp[2]; /* with and without multi-buffer support, once they are loaded */
+	struct xdp_variant {
+		struct bpf_object *object; /* NULL: not loaded */
+		int err; /* why not; 0: never tried */
+	} xdp[2]; /* without and with multi-buffer support */
+	bool sealed; /* nothing can be loaded any more */
 	struct pping_config config;
 	enum kernel_link link; /* that skel's programs are for */
 	struct bpf_object *links[KERNEL_LINKS]; /* other kinds' programs; NULL: not loaded */
@@ -461,8 +465,11 @@ static int open_again(struct bpf_object **object)
 
 int kernel__open_xdp(struct kernel *k, bool frags, struct bpf_object **object)
 {
-	int err = open_again(object);
+	int err;
 
+	if (k->sealed)
+		return -EPERM;
+	err = open_again(object);
 	if (!err)
 		err = select_xdp(k, *object, frags);
 	if (!err)
@@ -474,30 +481,44 @@ int kernel__open_xdp(struct kernel *k, bool frags, struct bpf_object **object)
 	return err;
 }
 
+static int load_xdp(struct kernel *k, bool frags, struct bpf_object **object)
+{
+	int err = kernel__open_xdp(k, frags, object);
+
+	if (!err)
+		err = bpf_object__load(*object);
+	if (err) {
+		bpf_object__close(*object);
+		*object = NULL;
+	}
+	return err;
+}
+
 int kernel__load_xdp(struct kernel *k, bool frags, int *prog_fd)
 {
-	struct bpf_object **object = &k->xdp[frags];
-	int err = 0;
+	struct xdp_variant *v = &k->xdp[frags];
 
-	if (!*object) {
-		err = kernel__open_xdp(k, frags, object);
-		if (!err)
-			err = bpf_object__load(*object);
-		if (err) {
-			bpf_object__close(*object);
-			*object = NULL;
-			return err;
-		}
-	}
-	*prog_fd = bpf_program__fd(bpf_object__find_program_by_name(*object, "pping_xdp"));
+	if (!v->object && !k->sealed)
+		v->err = load_xdp(k, frags, &v->object);
+	if (!v->object)
+		return v->err ? v->err : -EPERM;
+	*prog_fd = bpf_program__fd(bpf_object__find_program_by_name(v->object, "pping_xdp"));
 	return 0;
+}
+
+void kernel__seal(struct kernel *k)
+{
+	k->sealed = true;
 }
 
 static int load_link(struct kernel *k, enum kernel_link link)
 {
 	struct bpf_object *object;
-	int err = open_again(&object);
+	int err;
 
+	if (k->sealed)
+		return -EPERM;
+	err = open_again(&object);
 	if (!err)
 		err = select_tc(k, object, link);
 	if (!err)
@@ -519,9 +540,9 @@ static int program_fd(const struct bpf_object *object, const char *name)
 	return fd < 0 ? -1 : fd;
 }
 
-bool kernel__has_programs(const struct kernel *k, enum kernel_link link)
+bool kernel__can_have_programs(const struct kernel *k, enum kernel_link link)
 {
-	return link == k->link || k->links[link];
+	return link == k->link || k->links[link] || !k->sealed;
 }
 
 int kernel__programs(struct kernel *k, enum kernel_link link, struct kernel_programs *programs)
@@ -544,8 +565,8 @@ void kernel__free(struct kernel *k)
 {
 	if (!k)
 		return;
-	bpf_object__close(k->xdp[0]);
-	bpf_object__close(k->xdp[1]);
+	bpf_object__close(k->xdp[0].object);
+	bpf_object__close(k->xdp[1].object);
 	if (k->shared)
 		munmap(k->shared, sizeof(*k->shared));
 	close_prefixes(k);
