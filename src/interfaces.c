@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "src/bpf_error.h"
 #include "src/interface.h"
 #include "src/interface_list.h"
 #include "src/interface_numbers.h"
@@ -386,7 +387,7 @@ static int load_for_later(struct interfaces *s)
 	if (!err && has_pattern(s))
 		err = kernel__programs(s->kernel, KERNEL_ETHERNET, &programs);
 	if (err)
-		kernel__explain(err, "can't load the programs for further interfaces");
+		bpf_error__explain(err, "can't load the programs for further interfaces");
 	return err;
 }
 

@@ -121,10 +121,4 @@ void kernel__prefixes(struct kernel *kernel, struct aggregate_tables *tables);
 /* By its version number, where nothing else tells. */
 bool kernel__is_older(int major, int minor);
 
-/* Prints that this kernel has no such feature, see features.h; advice may be "". */
-void kernel__lacks(const char *what, const char *missing, const char *advice);
-
-/* Prints why a BPF call failed with err (negative errno), privileges and kernel looked at. */
-void kernel__explain(int err, const char *what);
-
 #endif /* SRC_KERNEL_H */

@@ -35,11 +35,17 @@ start() {
     cat "$TMP/connection.pcap" >&"$IN"
 }
 
+gone() { ! kill -0 "$pid" 2>/dev/null; }
+
 # finish: at the end of its input it ends, with status 0
 finish() {
     local status=0
     exec {IN}>&-
-    timeout 10 tail --pid="$pid" -f /dev/null || kill "$pid"
+    until_ 5 gone || {
+        echo "# it does not end"
+        kill "$pid"
+        status=1
+    }
     wait "$pid" || status=$?
     pid=
     [ "$status" = 0 ] || echo "# status $status: $(cat "$TMP/err")"
@@ -53,7 +59,7 @@ late_reader() {
     start -w "$TMP/out"
     # it waits for its input, and has tried the FIFO
     sleep 0.5
-    cat "$TMP/out" >"$TMP/read" &
+    cat "$TMP/out" >"$TMP/read" {IN}>&- &
     reader=$!
     until_ 5 lines || {
         echo "# $(wc -l <"$TMP/read") lines, not $WANTED: $(cat "$TMP/err")"
