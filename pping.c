@@ -135,6 +135,14 @@ static const char *attached(void *ctx)
 	return monitor__attached(run->monitor);
 }
 
+static bool reads_lists(const struct options *options)
+{
+	for (uint32_t i = 0; i < options->rules.count; i++)
+		if (options->rules.list[i].file)
+			return true;
+	return false;
+}
+
 /* Everything is open and attached: what comes from now on comes from strangers. */
 static int confine(const struct run *run)
 {
@@ -145,8 +153,8 @@ static int confine(const struct run *run)
 	if (run->monitor)
 		keep |= monitor__capabilities(run->monitor);
 	/* lists that root could read at the start it shall be able to read again */
-	if (run->monitor && run->rules)
-		keep |= PRIVILEGES_BIT(CAP_DAC_OVERRIDE);
+	if (run->monitor && reads_lists(&run->options))
+		keep |= privileges__to_read();
 	return sandbox__enter(keep);
 }
 

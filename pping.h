@@ -459,11 +459,12 @@ static inline __u32 pping_event_size(int counters)
 	X(ECT0, "ect0")       \
 	X(CE, "ce")
 
-/* A CPU's new flows in this window and the one before. */
+/* A CPU's new flows in this window and the one before, and of all time. */
 struct pping_pressure {
 	__u64 window;
 	__u32 count;
 	__u32 last;
+	__u64 total;
 };
 
 enum pping_counter {

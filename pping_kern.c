@@ -598,7 +598,8 @@ int pping_ingress(struct __sk_buff *ctx)
 	return handle_tc(ctx, PPING_MATCH_INGRESS);
 }
 
-SEC("xdp.frags")
+/* With multi-buffer support or without, see select_xdp() in src/kernel.c: "xdp.frags" would leave no choice. */
+SEC("xdp")
 int pping_xdp(struct xdp_md *ctx)
 {
 	struct host h = { .ctx = ctx, .way = PPING_MATCH_INGRESS, .xdp = 1 };

@@ -272,8 +272,10 @@ static __always_inline enum flow_admission flow_admit(struct host *h,
 		return FLOW_BEGINS;
 	if (flow_is_pressed(h, pressure))
 		admission = flow_knock(h, key, dir);
-	if (admission != FLOW_KNOWN)
+	if (admission != FLOW_KNOWN) {
 		pressure->count++;
+		pressure->total++;
+	}
 	if (admission == FLOW_WAITS)
 		host__count(h, PPING_COUNT_FLOWS_PUT_OFF);
 	return admission;

@@ -11,6 +11,7 @@
 #include "attach.h"
 #include "attach_tc.h"
 #include "attach_xdp.h"
+#include "bpf_error.h"
 #include "privileges.h"
 
 /* For tests, on kernels that have TCX: attach as before 6.6. */
@@ -100,18 +101,20 @@ static int attach_hooks(struct attach *a, const struct attach_settings *set)
 
 	err = kernel__programs(set->kernel, set->link, &programs);
 	if (err) {
-		kernel__explain(err, "can't load the BPF programs");
+		bpf_error__explain(err, "can't load the BPF programs");
 		return err;
 	}
 	err = attach_tc(a, &a->egress, true, programs.egress_fd);
 	if (!err && set->ingress_hook == HOOK_TC)
 		err = attach_tc(a, &a->ingress, false, programs.ingress_fd);
+	if (err == -ENODEV)
+		return err;
 	if (err) {
 		snprintf(what, sizeof(what), "%s: can't attach to the tc hook", set->name);
 		if (a->missing)
-			kernel__lacks(what, a->missing, "");
+			bpf_error__lacks(what, a->missing, "");
 		else
-			kernel__explain(err, what);
+			bpf_error__explain(err, what);
 		return err;
 	}
 	tc_how = a->egress.link_fd >= 0 ? "tcx" : "clsact";

@@ -11,6 +11,7 @@
 #include <xdp/libxdp.h>
 
 #include "attach_xdp.h"
+#include "bpf_error.h"
 #include "features.h"
 #include "netdev.h"
 #include "privileges.h"
@@ -156,7 +157,7 @@ static void explain(int err, const char *name, enum option_xdp_mode mode)
 	}
 	snprintf(what, sizeof(what), "%s: can't attach to the XDP hook (mode %s)", name,
 		 mode_name(mode));
-	kernel__explain(err, what);
+	bpf_error__explain(err, what);
 }
 
 static int attach_link(struct attach_xdp *x, struct kernel *kernel, enum option_xdp_mode mode,
@@ -188,10 +189,10 @@ static int attach_own(struct attach_xdp *x, struct kernel *kernel, const char *n
 		err = -ENODEV;
 	if (err && err != -EBUSY && err != -EPERM && err != -ENODEV)
 		err = attach_link(x, kernel, mode, false);
-	if (err)
-		explain(err, name, mode);
-	else
+	if (!err)
 		snprintf(x->how, sizeof(x->how), "xdp %s", mode_name(mode));
+	else if (err != -ENODEV)
+		explain(err, name, mode);
 	return err;
 }
 
@@ -237,7 +238,7 @@ int attach_xdp__new(struct attach_xdp **xdp, struct kernel *kernel, const char *
 	if (!x)
 		return -ENOMEM;
 	if (missing) {
-		kernel__lacks(name, missing, "; use -I tc");
+		bpf_error__lacks(name, missing, "; use -I tc");
 		free(x);
 		return -EOPNOTSUPP;
 	}

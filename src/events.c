@@ -11,6 +11,7 @@
 
 #include <bpf/libbpf.h>
 
+#include "bpf_error.h"
 #include "events.h"
 #include "features.h"
 #include "kernel.h"
@@ -123,7 +124,7 @@ static void explain(int err, size_t pages)
 			what, pages * sysconf(_SC_PAGESIZE) / 1024,
 			(unsigned long long)limit.rlim_cur / 1024);
 	else
-		kernel__explain(err, what);
+		bpf_error__explain(err, what);
 }
 
 int events__open(struct events **events, int map_fd, uint64_t total_bytes)

@@ -19,6 +19,7 @@ struct interface {
 	const struct options *options;
 	char name[IFNAMSIZ]; /* as -i has it, or as the kernel calls it if a pattern does */
 	bool named; /* by -i, not by a pattern: its place is kept while it is away */
+	bool waiting; /* for one of PPING_MAX_INTERFACES to go */
 	struct netdev_info device; /* ifindex 0: it is away */
 	struct attach *attach; /* NULL: no programs are on it */
 	char how[64]; /* they were attached last */

@@ -7,163 +7,32 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#include "src/clock.h"
+#include "src/bpf_error.h"
 #include "src/interface.h"
+#include "src/interface_list.h"
+#include "src/interface_numbers.h"
 #include "src/privileges.h"
 #include "src/rtnetlink.h"
 #include "src/text.h"
-
-/* Whose a number is, or was. */
-struct owner {
-	char name[IFNAMSIZ]; /* "": nobody's yet */
-	uint64_t left_ns; /* when it went; 0: it has it */
-};
 
 struct interfaces {
 	const struct options *options;
 	struct kernel *kernel;
 	struct netdev *netdev;
-	struct loop_source *source;
-	struct interface **list; /* the named ones and those that are there */
-	size_t n;
-	uint32_t numbers; /* how many there are; 0: one interface, without a number */
-	struct owner owner[PPING_INTERFACE_NUMBERS];
+	struct loop *loop;
+	struct loop_source *source, *ending;
+	struct interface_list list;
+	struct interface_numbers numbers;
 	struct interfaces_row *rows;
 	struct text how;
-	bool confined; /* nothing can be loaded any more */
 };
-
-/* --- the list ------------------------------------------------------------------------ */
-
-static struct interface *find_index(const struct interfaces *s, int ifindex)
-{
-	for (size_t i = 0; i < s->n; i++)
-		if (s->list[i]->device.ifindex == ifindex)
-			return s->list[i];
-	return NULL;
-}
-
-/* A place that is kept for the name. */
-static struct interface *find_named(const struct interfaces *s, const char *name)
-{
-	for (size_t i = 0; i < s->n; i++)
-		if (s->list[i]->named && !strcmp(s->list[i]->name, name))
-			return s->list[i];
-	return NULL;
-}
-
-static size_t count_present(const struct interfaces *s)
-{
-	size_t present = 0;
-
-	for (size_t i = 0; i < s->n; i++)
-		present += s->list[i]->device.ifindex != 0;
-	return present;
-}
-
-static size_t count_attached(const struct interfaces *s)
-{
-	size_t attached = 0;
-
-	for (size_t i = 0; i < s->n; i++)
-		attached += s->list[i]->attach != NULL;
-	return attached;
-}
-
-static struct interface *add(struct interfaces *s, const char *name, bool named)
-{
-	struct interface **list = reallocarray(s->list, s->n + 1, sizeof(struct interface *));
-	struct interface *i = list ? calloc(1, sizeof(*i)) : NULL;
-
-	if (list)
-		s->list = list;
-	if (!i) {
-		fprintf(stderr, "pping: no memory for %s\n", name);
-		return NULL;
-	}
-	i->options = s->options;
-	i->named = named;
-	snprintf(i->name, sizeof(i->name), "%s", name);
-	s->list[s->n++] = i;
-	return i;
-}
-
-/* One that only a pattern knew. */
-static void drop(struct interfaces *s, struct interface *gone)
-{
-	size_t i = 0;
-
-	while (s->list[i] != gone)
-		i++;
-	memmove(&s->list[i], &s->list[i + 1], (s->n - i - 1) * sizeof(struct interface *));
-	s->n--;
-	free(gone);
-}
-
-/* --- numbers -------------------------------------------------------------------------- */
-
-/* The one that the name had, else a new one, else that of who is gone longest; 0: none is left. */
-static uint32_t choose_number(const struct interfaces *s, const char *name)
-{
-	uint32_t fresh = 0, oldest = 0;
-
-	for (uint32_t i = 1; i < s->numbers; i++) {
-		const struct owner *o = &s->owner[i];
-
-		if (!*o->name) {
-			fresh = fresh ? fresh : i;
-			continue;
-		}
-		if (!o->left_ns)
-			continue;
-		if (!strcmp(o->name, name))
-			return i;
-		if (!oldest || o->left_ns < s->owner[oldest].left_ns)
-			oldest = i;
-	}
-	return fresh ? fresh : oldest;
-}
-
-static int take_number(struct interfaces *s, struct interface *i)
-{
-	uint32_t number = choose_number(s, i->name);
-	struct owner *o = &s->owner[number];
-	int err = 0;
-
-	if (!s->numbers)
-		return 0;
-	if (!number)
-		err = -ENOSPC;
-	else if (*o->name && strcmp(o->name, i->name))
-		err = kernel__retire_number(s->kernel, number);
-	if (!err)
-		err = kernel__set_number(s->kernel, i->device.ifindex, number);
-	if (err) {
-		fprintf(stderr, "pping: %s: can't count it by itself: %s\n", i->name,
-			strerror(-err));
-		return err;
-	}
-	snprintf(o->name, sizeof(o->name), "%s", i->name);
-	o->left_ns = 0;
-	i->number = number;
-	return 0;
-}
-
-static void give_number_back(struct interfaces *s, struct interface *i, int ifindex)
-{
-	if (!i->number)
-		return;
-	kernel__set_number(s->kernel, ifindex, 0);
-	s->owner[i->number].left_ns = clock__now();
-	i->number = 0;
-}
 
 /* --- coming and going -------------------------------------------------------------------- */
 
 static void leave(struct interfaces *s, struct interface *i)
 {
 	interface__detach(i);
-	give_number_back(s, i, i->device.ifindex);
+	interface_numbers__give_back(&s->numbers, i, i->device.ifindex);
 	i->device.ifindex = 0;
 }
 
@@ -178,14 +47,14 @@ static void go(struct interfaces *s, struct interface *i)
 					   ? "was removed; waiting for its return"
 					   : "was removed");
 	if (!i->named)
-		drop(s, i);
+		interface_list__drop(&s->list, i);
 }
 
 /* Frames that pass one of the two pass the other as well. */
 static void tell_stacked(const struct interfaces *s, const struct interface *i)
 {
-	for (size_t n = 0; n < s->n; n++) {
-		const struct interface *other = s->list[n];
+	for (size_t n = 0; n < s->list.n; n++) {
+		const struct interface *other = s->list.at[n];
 		const struct netdev_info *a = &i->device, *b = &other->device;
 		char text[128];
 
@@ -206,7 +75,7 @@ static void tell_stacked(const struct interfaces *s, const struct interface *i)
 static int check_kind(const struct interfaces *s, const struct interface *i,
 		      const struct netdev_info *device)
 {
-	if (!s->confined || kernel__has_programs(s->kernel, interface__link(device)))
+	if (kernel__can_have_programs(s->kernel, interface__link(device)))
 		return 0;
 	fprintf(stderr,
 		"pping: %s came back as another kind of device: start pping anew, or with "
@@ -227,7 +96,7 @@ static int join(struct interfaces *s, struct interface *i, const struct netdev_i
 	if (err)
 		return err;
 	i->device = *device;
-	err = take_number(s, i);
+	err = interface_numbers__take(&s->numbers, i);
 	if (!err)
 		err = interface__attach(i, s->kernel);
 	if (!err) {
@@ -238,34 +107,57 @@ static int join(struct interfaces *s, struct interface *i, const struct netdev_i
 	return err == -ENODEV || err == -ENXIO ? 1 : err;
 }
 
-/* What a pattern fits may be of any kind and number: what can't be monitored is left alone. */
-static int join_fitting(struct interfaces *s, const struct netdev_info *device)
+/* What a pattern fits may be of any kind: what can't be monitored is left alone. */
+static int try_to_join(struct interfaces *s, struct interface *i, const struct netdev_info *device)
 {
-	struct interface *i;
-	int err;
+	int err = join(s, i, device);
 
-	if (count_present(s) >= PPING_MAX_INTERFACES) {
-		fprintf(stderr, "pping: %s is not monitored: there are %d others\n", device->name,
-			PPING_MAX_INTERFACES);
-		return 0;
-	}
-	i = add(s, device->name, false);
-	if (!i)
-		return -ENOMEM;
-	err = join(s, i, device);
 	if (!err)
 		return 0;
 	if (err > 0)
-		drop(s, i); /* the news of that is on its way */
+		interface_list__drop(&s->list, i); /* the news of that is on its way */
 	else
 		i->device = *device; /* known, without programs on it */
 	return err == -ENOMEM ? err : 0;
 }
 
+/* ... and of any number: who finds no place waits for one. */
+static int join_fitting(struct interfaces *s, const struct netdev_info *device)
+{
+	struct interface *i;
+
+	i = interface_list__add(&s->list, device->name, false);
+	if (!i)
+		return -ENOMEM;
+	if (interface_list__attached(&s->list) < PPING_MAX_INTERFACES)
+		return try_to_join(s, i, device);
+	fprintf(stderr, "pping: %s is not monitored until one goes: there are %d others\n",
+		device->name, PPING_MAX_INTERFACES);
+	i->device = *device;
+	i->waiting = true;
+	return 0;
+}
+
+/* Places may have become free. */
+static int take_up_waiting(struct interfaces *s)
+{
+	struct interface *i;
+	int err = 0;
+
+	while (!err && (i = interface_list__find_waiting(&s->list)) &&
+	       interface_list__attached(&s->list) < PPING_MAX_INTERFACES) {
+		struct netdev_info device = i->device;
+
+		i->waiting = false;
+		err = try_to_join(s, i, &device);
+	}
+	return err;
+}
+
 static int appear(struct interfaces *s, const struct netdev_info *device)
 {
 	const char *name = s->options->interfaces[device->wanted];
-	struct interface *i = find_named(s, name);
+	struct interface *i = interface_list__find_named(&s->list, name);
 	int err;
 
 	if (!i)
@@ -280,16 +172,18 @@ static int rename_to(struct interfaces *s, struct interface *i, const struct net
 {
 	char text[64];
 
-	if (i->named || find_named(s, s->options->interfaces[device->wanted])) {
+	if (i->named ||
+	    interface_list__find_named(&s->list, s->options->interfaces[device->wanted])) {
 		/* who has a place of its own goes there */
 		go(s, i);
 		return appear(s, device);
 	}
 	snprintf(text, sizeof(text), "is called %s now", device->name);
-	interface__note(i, text);
-	give_number_back(s, i, device->ifindex);
+	if (i->attach)
+		interface__note(i, text);
+	interface_numbers__give_back(&s->numbers, i, device->ifindex);
 	snprintf(i->name, sizeof(i->name), "%s", device->name);
-	return i->attach ? take_number(s, i) : 0;
+	return i->attach ? interface_numbers__take(&s->numbers, i) : 0;
 }
 
 static bool is_renamed(const struct interfaces *s, const struct interface *i,
@@ -300,10 +194,9 @@ static bool is_renamed(const struct interfaces *s, const struct interface *i,
 	return strcmp(i->name, device->name) != 0;
 }
 
-static int on_changed(void *ctx, const struct netdev_info *device)
+static int change(struct interfaces *s, const struct netdev_info *device)
 {
-	struct interfaces *s = ctx;
-	struct interface *i = find_index(s, device->ifindex);
+	struct interface *i = interface_list__find_index(&s->list, device->ifindex);
 	bool was_up;
 	int err;
 
@@ -317,7 +210,7 @@ static int on_changed(void *ctx, const struct netdev_info *device)
 	was_up = i->device.up;
 	if (is_renamed(s, i, device)) {
 		err = rename_to(s, i, device);
-		i = find_index(s, device->ifindex);
+		i = interface_list__find_index(&s->list, device->ifindex);
 		if (err || !i)
 			return err;
 	}
@@ -327,17 +220,32 @@ static int on_changed(void *ctx, const struct netdev_info *device)
 	return 0;
 }
 
+static int on_changed(void *ctx, const struct netdev_info *device)
+{
+	int err = change(ctx, device);
+
+	return err ? err : take_up_waiting(ctx);
+}
+
+/* ... that --exit-on-removal is about. Somebody waits for its place only where there are many. */
+static bool was_the_last(const struct interfaces *s)
+{
+	return s->options->exit_on_removal && !interface_list__attached(&s->list);
+}
+
 static int on_removed(void *ctx, int ifindex)
 {
 	struct interfaces *s = ctx;
-	struct interface *i = find_index(s, ifindex);
+	struct interface *i = interface_list__find_index(&s->list, ifindex);
 	bool was_attached;
 
 	if (!i)
 		return 0;
 	was_attached = i->attach != NULL;
 	go(s, i);
-	return was_attached && s->options->exit_on_removal && !count_attached(s) ? LOOP_STOP : 0;
+	if (was_attached && was_the_last(s))
+		return LOOP_STOP;
+	return take_up_waiting(s);
 }
 
 /* --- this host's addresses -------------------------------------------------------------- */
@@ -379,29 +287,29 @@ static int find_device(const struct interface *i, struct netdev_info *device)
 int interfaces__find(struct interfaces **interfaces, const struct options *options)
 {
 	struct interfaces *s = calloc(1, sizeof(*s));
+	uint32_t numbers = 0;
 	int err = 0;
 
 	if (!s)
 		return -ENOMEM;
-	s->options = options;
+	s->options = s->list.options = options;
 	for (const char *const *name = options->interfaces; *name && !err; name++) {
 		struct netdev_info device;
 		struct interface *i;
 
-		s->numbers++;
+		numbers++;
 		if (rtnetlink__is_pattern(*name)) {
-			s->numbers = PPING_INTERFACE_NUMBERS;
+			numbers = PPING_INTERFACE_NUMBERS;
 			continue;
 		}
-		i = add(s, *name, true);
+		i = interface_list__add(&s->list, *name, true);
 		err = i ? find_device(i, &device) : -ENOMEM;
 		if (!err)
 			i->device.arp_type = device.arp_type; /* for first_link */
 	}
 	/* number 0 is the run's own */
-	s->numbers = !options->several			     ? 0
-		     : s->numbers >= PPING_INTERFACE_NUMBERS ? PPING_INTERFACE_NUMBERS
-							     : s->numbers + 1;
+	if (options->several)
+		s->numbers.n = numbers < PPING_INTERFACE_NUMBERS ? numbers + 1 : numbers;
 	if (err) {
 		interfaces__free(s);
 		return err;
@@ -412,12 +320,12 @@ int interfaces__find(struct interfaces **interfaces, const struct options *optio
 
 enum kernel_link interfaces__first_link(const struct interfaces *s)
 {
-	return s->n ? interface__link(&s->list[0]->device) : KERNEL_ETHERNET;
+	return s->list.n ? interface__link(&s->list.at[0]->device) : KERNEL_ETHERNET;
 }
 
 uint32_t interfaces__numbers(const struct interfaces *s)
 {
-	return s->numbers;
+	return s->numbers.n;
 }
 
 static int on_netdev(void *ctx, uint32_t epoll_events)
@@ -439,7 +347,8 @@ int interfaces__watch(struct interfaces *s, struct loop *loop, struct kernel *ke
 	};
 	int err;
 
-	s->kernel = kernel;
+	s->kernel = s->numbers.kernel = kernel;
+	s->loop = loop;
 	err = netdev__watch(&s->netdev, s->options->interfaces, &handlers);
 	if (err)
 		return err;
@@ -454,85 +363,112 @@ static bool has_pattern(const struct interfaces *s)
 	return false;
 }
 
+/* Some drivers refuse frags, and so do kernels before 5.18: who comes back may. */
+static int load_xdp(struct kernel *kernel)
+{
+	int fd, err = kernel__load_xdp(kernel, true, &fd), err_without;
+
+	err_without = kernel__load_xdp(kernel, false, &fd);
+	return err ? err_without : 0;
+}
+
 /*
  * Once privileges are given up nothing can be loaded any more: of all kinds that may
  * come (the loopback device must be named, and is there) the programs are loaded now.
  */
-static int load_for_all(struct interfaces *s)
+static int load_for_later(struct interfaces *s)
 {
+	bool xdp = s->options->ingress_hook == HOOK_XDP;
 	struct kernel_programs programs;
-	int err = 0, fd;
+	int err = xdp ? load_xdp(s->kernel) : 0;
 
-	if (s->options->ingress_hook == HOOK_XDP) {
-		/* some drivers refuse frags, and so do kernels before 5.18 */
-		if (kernel__load_xdp(s->kernel, true, &fd))
-			err = kernel__load_xdp(s->kernel, false, &fd);
-		else
-			kernel__load_xdp(s->kernel, false, &fd);
-	} else {
+	if (!err && has_pattern(s) && !xdp)
 		err = kernel__programs(s->kernel, KERNEL_L3, &programs);
-	}
-	if (!err)
+	if (!err && has_pattern(s))
 		err = kernel__programs(s->kernel, KERNEL_ETHERNET, &programs);
 	if (err)
-		kernel__explain(err, "can't load the programs for further interfaces");
+		bpf_error__explain(err, "can't load the programs for further interfaces");
 	return err;
 }
 
-/* Those that were found by their names and have gone since: nobody was told of them, so nobody tells that they went. */
-static void let_go(struct interfaces *s)
+static int on_ending(void *ctx, uint64_t expirations)
 {
+	(void)ctx;
+	(void)expirations;
+	return LOOP_STOP;
+}
+
+/* Those that were found by their names and have gone since: nobody was told of them, so nobody tells that they went. */
+static int let_go(struct interfaces *s)
+{
+	bool any = interface_list__attached(&s->list);
 	char name[IFNAMSIZ];
 
-	for (size_t i = s->n; i-- > 0;)
-		if (s->list[i]->attach && !if_indextoname(s->list[i]->device.ifindex, name))
-			go(s, s->list[i]);
+	for (size_t i = s->list.n; i-- > 0;)
+		if (s->list.at[i]->attach && !if_indextoname(s->list.at[i]->device.ifindex, name))
+			go(s, s->list.at[i]);
+	if (any && was_the_last(s))
+		return loop__timer(s->loop, 1, on_ending, s, &s->ending);
+	return 0;
+}
+
+static int attach_named(struct interfaces *s)
+{
+	struct netdev_info device;
+	int err = 0;
+
+	for (size_t i = 0; i < s->list.n && !err; i++) {
+		struct interface *named = s->list.at[i];
+
+		err = find_device(named, &device);
+		/* two names of one device */
+		if (!err && !interface_list__find_index(&s->list, device.ifindex))
+			err = join(s, named, &device);
+		if (err > 0) {
+			fprintf(stderr, "pping: %s went away while pping started\n", named->name);
+			err = -ENODEV;
+		}
+	}
+	return err;
 }
 
 /* Loading takes a while: since we listen nothing escapes us, but before it may have changed. */
 int interfaces__attach(struct interfaces *s)
 {
-	struct netdev_info device;
-	int err = 0;
+	bool sandboxed = !s->options->no_sandbox;
+	int err = attach_named(s);
 
-	for (size_t i = 0; i < s->n && !err; i++) {
-		struct interface *named = s->list[i];
-
-		err = find_device(named, &device);
-		/* two names of one device */
-		if (!err && !find_index(s, device.ifindex))
-			err = join(s, named, &device);
-		if (err > 0)
-			err = -ENODEV; /* said why */
-	}
-	if (!err && has_pattern(s) && !s->options->no_sandbox)
-		err = load_for_all(s);
+	if (!err && sandboxed)
+		err = load_for_later(s);
 	if (!err && s->options->several)
 		err = netdev__sync(s->netdev);
 	if (!err && s->options->several)
-		let_go(s);
-	if (!err && !s->options->quiet && !count_present(s))
+		err = let_go(s);
+	if (err)
+		return err;
+	if (!s->options->quiet && !interface_list__present(&s->list))
 		fprintf(stderr, "pping: no interface is called %s yet; waiting for one\n",
 			s->options->interface);
-	s->confined = !s->options->no_sandbox;
-	return err;
+	if (sandboxed && interfaces__capabilities(s) != PRIVILEGES_ALL)
+		kernel__seal(s->kernel);
+	return 0;
 }
 
 uint64_t interfaces__capabilities(const struct interfaces *s)
 {
 	uint64_t capabilities = 0;
 
-	for (size_t i = 0; i < s->n; i++)
-		if (s->list[i]->attach)
-			capabilities |= attach__capabilities(s->list[i]->attach);
+	for (size_t i = 0; i < s->list.n; i++)
+		if (s->list.at[i]->attach)
+			capabilities |= attach__capabilities(s->list.at[i]->attach);
 	/* of none is known whether it will be by a filter of the clsact qdisc */
-	return count_attached(s) ? capabilities : PRIVILEGES_BIT(CAP_NET_ADMIN);
+	return interface_list__attached(&s->list) ? capabilities : PRIVILEGES_BIT(CAP_NET_ADMIN);
 }
 
 void interfaces__detach(struct interfaces *s)
 {
-	for (size_t i = 0; s && i < s->n; i++)
-		interface__detach(s->list[i]);
+	for (size_t i = 0; s && i < s->list.n; i++)
+		interface__detach(s->list.at[i]);
 }
 
 void interfaces__free(struct interfaces *s)
@@ -540,26 +476,15 @@ void interfaces__free(struct interfaces *s)
 	if (!s)
 		return;
 	loop__remove(s->source);
+	loop__remove(s->ending);
 	netdev__free(s->netdev);
-	for (size_t i = 0; i < s->n; i++) {
-		interface__detach(s->list[i]);
-		free(s->list[i]);
-	}
-	free(s->list);
+	interface_list__free(&s->list);
 	free(s->rows);
 	text__free(&s->how);
 	free(s);
 }
 
 /* --- looking ---------------------------------------------------------------------------------- */
-
-static const struct interface *find_number(const struct interfaces *s, uint32_t number)
-{
-	for (size_t i = 0; i < s->n; i++)
-		if (s->list[i]->number == number)
-			return s->list[i];
-	return NULL;
-}
 
 static bool is_up(const struct interface *i)
 {
@@ -572,18 +497,18 @@ size_t interfaces__rows(struct interfaces *s, const struct interfaces_row **rows
 
 	if (!s->rows)
 		s->rows = calloc(PPING_INTERFACE_NUMBERS, sizeof(*s->rows));
-	for (uint32_t number = 1; number < s->numbers && s->rows; number++) {
-		const struct owner *o = &s->owner[number];
-		const struct interface *i = find_number(s, number);
+	for (uint32_t number = 1; number < s->numbers.n && s->rows; number++) {
+		const char *name = interface_numbers__name(&s->numbers, number);
+		const struct interface *i = interface_list__find_number(&s->list, number);
 		struct interfaces_row *row = &s->rows[n];
 
-		if (!*o->name)
+		if (!name)
 			continue;
 		*row = (struct interfaces_row){
-			.name = o->name,
+			.name = name,
 			.how = i ? interface__how(i) : "away",
 			.number = number,
-			.here = i || find_named(s, o->name),
+			.here = i || interface_list__find_named(&s->list, name),
 			.up = i && is_up(i),
 			.down = i && !i->device.up,
 			.ifindex = i ? i->device.ifindex : 0,
@@ -597,41 +522,37 @@ size_t interfaces__rows(struct interfaces *s, const struct interfaces_row **rows
 
 bool interfaces__up(const struct interfaces *s)
 {
-	for (size_t i = 0; i < s->n; i++)
-		if (is_up(s->list[i]))
+	for (size_t i = 0; i < s->list.n; i++)
+		if (is_up(s->list.at[i]))
 			return true;
 	return false;
 }
 
 bool interfaces__down(const struct interfaces *s)
 {
-	for (size_t i = 0; i < s->n; i++)
-		if (s->list[i]->device.ifindex && s->list[i]->device.up)
+	for (size_t i = 0; i < s->list.n; i++)
+		if (is_up(s->list.at[i]))
 			return false;
-	return count_present(s) > 0;
+	return interface_list__attached(&s->list) > 0;
 }
 
 const char *interfaces__how(struct interfaces *s)
 {
 	if (!s->options->several)
-		return interface__how(s->list[0]);
+		return interface__how(s->list.at[0]);
 	s->how.len = 0;
-	for (size_t i = 0; i < s->n; i++) {
-		const struct interface *one = s->list[i];
+	for (size_t i = 0; i < s->list.n; i++) {
+		const struct interface *one = s->list.at[i];
 		const char *const words[] = { i ? ", " : "", one->name, " ", interface__how(one) };
 
 		for (size_t w = 0; w < sizeof(words) / sizeof(*words); w++)
 			text__append(&s->how, words[w], strlen(words[w]));
 	}
 	text__append(&s->how, "", 1);
-	return s->how.failed || !s->n ? "away" : s->how.data;
+	return s->how.failed || !s->list.n ? "away" : s->how.data;
 }
 
 const char *interfaces__name(const struct interfaces *s, uint32_t number)
 {
-	if (!s->numbers)
-		return s->options->interface;
-	if (!number || number >= s->numbers || !*s->owner[number].name)
-		return NULL;
-	return s->owner[number].name;
+	return s->numbers.n ? interface_numbers__name(&s->numbers, number) : s->options->interface;
 }

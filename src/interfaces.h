@@ -61,7 +61,7 @@ size_t interfaces__rows(struct interfaces *interfaces, const struct interfaces_r
 
 /* Is one of them there and up, and attached to? */
 bool interfaces__up(const struct interfaces *interfaces);
-/* Are those that are there all down? */
+/* Are those that are attached to all down? */
 bool interfaces__down(const struct interfaces *interfaces);
 /* How they are attached to, in words: "tcx", or of several "eth0 tcx, eth1 away". */
 const char *interfaces__how(struct interfaces *interfaces);

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include <arpa/inet.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,46 +10,33 @@
 
 #include <bpf/bpf.h>
 
-#include "features.h"
+#include "barrier.h"
+#include "bpf_error.h"
 #include "kernel.h"
-#include "privileges.h"
+#include "kernel_counters.h"
+#include "kernel_prefixes.h"
+#include "rule_tables.h"
 
 #include "pping.skel.h"
 
 struct kernel {
 	struct pping_kern *skel;
-	struct bpf_object *xdp[2]; /* with and without multi-buffer support, once they are loaded */
+	struct xdp_variant {
+		struct bpf_object *object; /* NULL: not loaded */
+		int err; /* why not; 0: never tried */
+	} xdp[2]; /* without and with multi-buffer support */
+	bool sealed; /* nothing can be loaded any more */
 	struct pping_config config;
 	enum kernel_link link; /* that skel's programs are for */
 	struct bpf_object *links[KERNEL_LINKS]; /* other kinds' programs; NULL: not loaded */
 	uint32_t numbers; /* 0: one interface */
-	uint32_t highest; /* number that was given away */
-	struct pping_counters retired; /* of numbers that were given away twice */
 	struct pping_shared *shared;
-	struct pping_counters *per_cpu; /* room for one sum per possible CPU */
-	int cpus;
-	uint64_t untaken; /* PPING_COUNT_LOST_UNTAKEN */
+	struct kernel_counters counters;
 	const struct rules *first_rules; /* until it is loaded */
-	int barrier_fd; /* see wait_for_programs(); -1 */
-	struct aggregate_tables prefixes; /* with --aggregate; its arrays are mapped */
+	struct barrier barrier;
+	struct rule_tables rules;
+	struct kernel_prefixes prefixes; /* with --aggregate */
 };
-
-/* The last things libbpf said: shown only when loading fails, they are alarming noise otherwise. */
-static char said[4096];
-static size_t said_len;
-
-static int listen_to_libbpf(enum libbpf_print_level level, const char *format, va_list args)
-{
-	size_t room = sizeof(said) - said_len;
-	int len;
-
-	if (level == LIBBPF_DEBUG)
-		return 0;
-	len = vsnprintf(said + said_len, room, format, args);
-	if (len > 0)
-		said_len += (size_t)len < room ? (size_t)len : room - 1;
-	return 0;
-}
 
 bool kernel__is_older(int major, int minor)
 {
@@ -61,44 +46,6 @@ bool kernel__is_older(int major, int minor)
 	if (uname(&uts) || sscanf(uts.release, "%d.%d", &has_major, &has_minor) != 2)
 		return false;
 	return has_major < major || (has_major == major && has_minor < minor);
-}
-
-/* The last line libbpf printed that says more than "failed". */
-static const char *last_words(void)
-{
-	char *line, *save = NULL, *best = NULL;
-
-	for (line = strtok_r(said, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-		if (strncmp(line, "processed ", 10) && !strstr(line, "failed to load") &&
-		    !strstr(line, "-- END"))
-			best = line;
-	said_len = 0;
-	return best;
-}
-
-void kernel__lacks(const char *what, const char *missing, const char *advice)
-{
-	struct utsname uts = {};
-
-	uname(&uts);
-	fprintf(stderr, "pping: %s: kernel %s lacks %s%s\n", what, uts.release, missing, advice);
-}
-
-void kernel__explain(int err, const char *what)
-{
-	const char *words, *missing;
-
-	if ((err == -EPERM || err == -EACCES) && privileges__explain(what))
-		return;
-	missing = features__missing();
-	if (missing) {
-		kernel__lacks(what, missing, "");
-		return;
-	}
-	words = last_words();
-	fprintf(stderr, "pping: %s: %s%s%s%s\n", what, strerror(-err), words ? " (" : "",
-		words ? words : "", words ? ")" : "");
-	said[0] = '\0';
 }
 
 static int random_keys(struct pping_config *config)
@@ -147,31 +94,16 @@ static void configure(struct pping_config *config, const struct kernel_settings 
 
 static int configure_prefixes(struct kernel *k, const struct options *opts)
 {
-	struct pping_kern *skel = k->skel;
-	struct aggregate_tables *t = &k->prefixes;
-	uint32_t hints = 1;
-	int err;
+	const struct kernel_prefixes_maps maps = {
+		.prefixes = k->skel->maps.prefixes,
+		.places = k->skel->maps.prefix_places,
+		.hints = k->skel->maps.prefix_hints,
+		.packets = k->skel->maps.prefix_packets,
+		.rtts = k->skel->maps.prefix_rtts,
+	};
 
-	while (hints < 2 * opts->max_prefixes)
-		hints *= 2;
-	k->config.prefix_hint_mask = hints - 1;
-	t->places = opts->max_prefixes + PPING_PREFIX_FIRST;
-	t->shards = 1;
-	while (t->shards < (uint32_t)k->cpus && t->shards < PPING_PREFIX_SHARDS_MAX)
-		t->shards *= 2;
-	k->config.prefix_private = t->shards >= (uint32_t)k->cpus;
-	k->config.max_prefixes = t->places;
-	k->config.prefix_shard_mask = t->shards - 1;
-	err = bpf_map__set_max_entries(skel->maps.prefixes, opts->max_prefixes);
-	if (!err)
-		err = bpf_map__set_max_entries(skel->maps.prefix_places, opts->max_prefixes);
-	if (!err)
-		err = bpf_map__set_max_entries(skel->maps.prefix_hints, hints);
-	if (!err)
-		err = bpf_map__set_max_entries(skel->maps.prefix_packets, t->places * t->shards);
-	if (!err)
-		err = bpf_map__set_max_entries(skel->maps.prefix_rtts, t->places * 2);
-	return err;
+	return kernel_prefixes__configure(&k->prefixes, &maps, opts->max_prefixes, k->counters.cpus,
+					  &k->config);
 }
 
 static int configure_numbers(struct kernel *k)
@@ -219,28 +151,23 @@ static int configure_object(struct kernel *k, const struct kernel_settings *set)
 int kernel__open(struct kernel **kernel, const struct kernel_settings *settings)
 {
 	struct kernel *k = calloc(1, sizeof(*k));
-	int err;
+	int err, cpus;
 
 	if (!k)
 		return -ENOMEM;
-	k->barrier_fd = -1;
+	k->barrier.fd = -1;
 	k->first_rules = settings->rules;
 	k->link = settings->link;
 	k->numbers = settings->numbers;
-	libbpf_set_print(listen_to_libbpf);
-	said_len = 0;
-	k->cpus = libbpf_num_possible_cpus();
-	err = k->cpus < 0 ? k->cpus : 0;
+	bpf_error__listen();
+	cpus = libbpf_num_possible_cpus();
+	err = cpus < 0 ? cpus : kernel_counters__init(&k->counters, cpus);
 	if (!err) {
 		k->skel = pping_kern__open();
 		err = k->skel ? configure_object(k, settings) : -errno;
 	}
-	if (!err) {
-		k->per_cpu = calloc(k->cpus, sizeof(*k->per_cpu));
-		err = k->per_cpu ? 0 : -ENOMEM;
-	}
 	if (err) {
-		kernel__explain(err, "can't prepare the BPF programs");
+		bpf_error__explain(err, "can't prepare the BPF programs");
 		kernel__free(k);
 		return err;
 	}
@@ -259,170 +186,30 @@ static int share(struct kernel *k)
 	return -errno;
 }
 
-/* Returns when all programs that run now have ended. */
-static int wait_for_programs(struct kernel *k)
-{
-	int inner = bpf_map__fd(k->skel->maps.cleanup);
-	__u32 zero = 0;
-
-	/*
-	 * The kernel promises this of an update of a map of maps
-	 * (maybe_wait_bpf_programs() in kernel/bpf/syscall.c); nothing else offers
-	 * a wait for RCU readers that also works with nohz_full.
-	 */
-	return bpf_map_update_elem(k->barrier_fd, &zero, &inner, BPF_ANY);
-}
-
-static int open_barrier(struct kernel *k)
-{
-	LIBBPF_OPTS(bpf_map_create_opts, opts, .inner_map_fd = bpf_map__fd(k->skel->maps.cleanup));
-
-	k->barrier_fd = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "pping_barrier", sizeof(__u32),
-				       sizeof(__u32), 1, &opts);
-	return k->barrier_fd < 0 ? k->barrier_fd : 0;
-}
-
-/* --- rules --- */
-
-static int rules_fd(const struct kernel *k, uint32_t generation)
-{
-	return bpf_map__fd(generation & 1 ? k->skel->maps.rules_1 : k->skel->maps.rules_0);
-}
-
-static struct pping_rule_key rule_key(const struct rules_entry *e)
-{
-	return (struct pping_rule_key){
-		.prefix_len = PPING_RULE_PORT_BITS + e->bits,
-		.port = htons(e->port),
-		.addr = e->addr,
-	};
-}
-
-static void clear_rules(int fd, const struct rules *rules, size_t count)
-{
-	const struct rules_entry *e = rules__entries(rules, &(size_t){ 0 });
-
-	for (size_t i = 0; i < count; i++) {
-		struct pping_rule_key key = rule_key(&e[i]);
-
-		bpf_map_delete_elem(fd, &key);
-	}
-}
-
-static int fill_rules(int fd, const struct rules *rules)
-{
-	const struct rules_entry *e;
-	size_t count, i;
-	int err = 0;
-
-	e = rules__entries(rules, &count);
-	for (i = 0; i < count && !err; i++) {
-		struct pping_rule_key key = rule_key(&e[i]);
-		__u32 says = e[i].rules;
-
-		err = bpf_map_update_elem(fd, &key, &says, BPF_ANY);
-	}
-	if (err)
-		clear_rules(fd, rules, i);
-	return err;
-}
-
 int kernel__set_rules(struct kernel *k, const struct rules *rules, const struct rules *old)
 {
-	uint32_t now = k->shared->rules_generation;
-	int err = fill_rules(rules_fd(k, now + 1), rules);
-	size_t count;
-
-	if (err)
-		return err;
-	__atomic_store_n(&k->shared->rules_generation, now + 1, __ATOMIC_SEQ_CST);
-	err = wait_for_programs(k);
-	if (err) { /* it has what it needs since the start */
-		__atomic_store_n(&k->shared->rules_generation, now, __ATOMIC_SEQ_CST);
-		return err;
-	}
-	rules__entries(old, &count);
-	clear_rules(rules_fd(k, now), old, count);
-	return 0;
-}
-
-/* --- prefixes --- */
-
-static int turn_prefixes(void *ctx, uint32_t half)
-{
-	struct kernel *k = ctx;
-
-	__atomic_store_n(&k->shared->half, half, __ATOMIC_SEQ_CST);
-	return wait_for_programs(k);
-}
-
-static bool forget_prefix(void *ctx, const struct pping_prefix_key *key, uint32_t place)
-{
-	struct kernel *k = ctx;
-	int fd = bpf_map__fd(k->skel->maps.prefixes);
-	__u64 word;
-
-	return !bpf_map_lookup_elem(fd, key, &word) && (__u32)word == place &&
-	       !bpf_map_delete_elem(fd, key);
-}
-
-static void release_place(void *ctx, uint32_t place)
-{
-	struct kernel *k = ctx;
-
-	/* never fails: the queue has room for all places */
-	bpf_map_update_elem(bpf_map__fd(k->skel->maps.prefix_places), NULL, &place, BPF_ANY);
-}
-
-static size_t packets_size(const struct aggregate_tables *t)
-{
-	return (size_t)t->places * t->shards * sizeof(*t->packets);
-}
-
-static size_t rtts_size(const struct aggregate_tables *t)
-{
-	return (size_t)t->places * 2 * sizeof(*t->rtts);
-}
-
-static void *map_array(const struct bpf_map *map, size_t size)
-{
-	void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
-
-	return at == MAP_FAILED ? NULL : at;
-}
-
-static int open_prefixes(struct kernel *k)
-{
-	struct aggregate_tables *t = &k->prefixes;
-
-	t->packets = map_array(k->skel->maps.prefix_packets, packets_size(t));
-	if (!t->packets)
-		return -errno;
-	t->rtts = map_array(k->skel->maps.prefix_rtts, rtts_size(t));
-	if (!t->rtts)
-		return -errno;
-	for (uint32_t i = PPING_PREFIX_FIRST; i < t->places; i++)
-		release_place(k, i);
-	return 0;
-}
-
-static void close_prefixes(struct kernel *k)
-{
-	struct aggregate_tables *t = &k->prefixes;
-
-	if (t->packets)
-		munmap(t->packets, packets_size(t));
-	if (t->rtts)
-		munmap(t->rtts, rtts_size(t));
+	return rule_tables__set(&k->rules, rules, old);
 }
 
 void kernel__prefixes(struct kernel *k, struct aggregate_tables *tables)
 {
-	*tables = k->prefixes;
-	tables->ctx = k;
-	tables->turn = turn_prefixes;
-	tables->forget = forget_prefix;
-	tables->release = release_place;
+	kernel_prefixes__tables(&k->prefixes, tables);
+}
+
+static int open_rules(struct kernel *k)
+{
+	k->rules = (struct rule_tables){
+		.fd = { bpf_map__fd(k->skel->maps.rules_0), bpf_map__fd(k->skel->maps.rules_1) },
+		.generation = &k->shared->rules_generation,
+		.barrier = &k->barrier,
+	};
+	return rule_tables__fill(&k->rules, k->first_rules);
+}
+
+static void open_counters(struct kernel *k)
+{
+	k->counters.fd = bpf_map__fd(k->skel->maps.counters);
+	k->counters.pressure_fd = bpf_map__fd(k->skel->maps.pressure);
 }
 
 int kernel__load(struct kernel *k)
@@ -431,14 +218,16 @@ int kernel__load(struct kernel *k)
 
 	if (!err)
 		err = share(k);
+	if (!err)
+		open_counters(k);
 	if (!err && (k->config.aggregate || k->config.rules))
-		err = open_barrier(k);
+		err = barrier__open(&k->barrier, bpf_map__fd(k->skel->maps.cleanup));
 	if (!err && k->config.rules)
-		err = fill_rules(rules_fd(k, 0), k->first_rules);
+		err = open_rules(k);
 	if (!err && k->config.aggregate)
-		err = open_prefixes(k);
+		err = kernel_prefixes__open(&k->prefixes, &k->shared->half, &k->barrier);
 	if (err)
-		kernel__explain(err, "can't load the BPF programs");
+		bpf_error__explain(err, "can't load the BPF programs");
 	return err;
 }
 
@@ -484,8 +273,8 @@ static int select_xdp(struct kernel *k, struct bpf_object *object, bool frags)
 		bool xdp = !strcmp(bpf_program__name(prog), "pping_xdp");
 
 		err = bpf_program__set_autoload(prog, xdp);
-		if (!err && xdp && !frags)
-			err = bpf_program__set_flags(prog, 0);
+		if (!err && xdp)
+			err = bpf_program__set_flags(prog, frags ? BPF_F_XDP_HAS_FRAGS : 0);
 		if (err)
 			return err;
 	}
@@ -520,7 +309,7 @@ static int open_again(struct bpf_object **object)
 	const void *elf;
 	size_t size;
 
-	said_len = 0;
+	bpf_error__listen();
 	elf = pping_kern__elf_bytes(&size);
 	*object = bpf_object__open_mem(elf, size, &opts);
 	return *object ? 0 : -errno;
@@ -528,8 +317,11 @@ static int open_again(struct bpf_object **object)
 
 int kernel__open_xdp(struct kernel *k, bool frags, struct bpf_object **object)
 {
-	int err = open_again(object);
+	int err;
 
+	if (k->sealed)
+		return -EPERM;
+	err = open_again(object);
 	if (!err)
 		err = select_xdp(k, *object, frags);
 	if (!err)
@@ -541,30 +333,44 @@ int kernel__open_xdp(struct kernel *k, bool frags, struct bpf_object **object)
 	return err;
 }
 
+static int load_xdp(struct kernel *k, bool frags, struct bpf_object **object)
+{
+	int err = kernel__open_xdp(k, frags, object);
+
+	if (!err)
+		err = bpf_object__load(*object);
+	if (err) {
+		bpf_object__close(*object);
+		*object = NULL;
+	}
+	return err;
+}
+
 int kernel__load_xdp(struct kernel *k, bool frags, int *prog_fd)
 {
-	struct bpf_object **object = &k->xdp[frags];
-	int err = 0;
+	struct xdp_variant *v = &k->xdp[frags];
 
-	if (!*object) {
-		err = kernel__open_xdp(k, frags, object);
-		if (!err)
-			err = bpf_object__load(*object);
-		if (err) {
-			bpf_object__close(*object);
-			*object = NULL;
-			return err;
-		}
-	}
-	*prog_fd = bpf_program__fd(bpf_object__find_program_by_name(*object, "pping_xdp"));
+	if (!v->object && !k->sealed)
+		v->err = load_xdp(k, frags, &v->object);
+	if (!v->object)
+		return v->err ? v->err : -EPERM;
+	*prog_fd = bpf_program__fd(bpf_object__find_program_by_name(v->object, "pping_xdp"));
 	return 0;
+}
+
+void kernel__seal(struct kernel *k)
+{
+	k->sealed = true;
 }
 
 static int load_link(struct kernel *k, enum kernel_link link)
 {
 	struct bpf_object *object;
-	int err = open_again(&object);
+	int err;
 
+	if (k->sealed)
+		return -EPERM;
+	err = open_again(&object);
 	if (!err)
 		err = select_tc(k, object, link);
 	if (!err)
@@ -586,9 +392,9 @@ static int program_fd(const struct bpf_object *object, const char *name)
 	return fd < 0 ? -1 : fd;
 }
 
-bool kernel__has_programs(const struct kernel *k, enum kernel_link link)
+bool kernel__can_have_programs(const struct kernel *k, enum kernel_link link)
 {
-	return link == k->link || k->links[link];
+	return link == k->link || k->links[link] || !k->sealed;
 }
 
 int kernel__programs(struct kernel *k, enum kernel_link link, struct kernel_programs *programs)
@@ -611,17 +417,16 @@ void kernel__free(struct kernel *k)
 {
 	if (!k)
 		return;
-	bpf_object__close(k->xdp[0]);
-	bpf_object__close(k->xdp[1]);
+	bpf_object__close(k->xdp[0].object);
+	bpf_object__close(k->xdp[1].object);
 	if (k->shared)
 		munmap(k->shared, sizeof(*k->shared));
-	close_prefixes(k);
-	if (k->barrier_fd >= 0)
-		close(k->barrier_fd);
+	kernel_prefixes__close(&k->prefixes);
+	barrier__close(&k->barrier);
 	for (int i = 0; i < KERNEL_LINKS; i++)
 		bpf_object__close(k->links[i]);
 	pping_kern__destroy(k->skel);
-	free(k->per_cpu);
+	kernel_counters__free(&k->counters);
 	free(k);
 }
 
@@ -684,56 +489,27 @@ int kernel__remove_local(struct kernel *k, const union pping_addr *addr)
 
 void kernel__count_untaken(struct kernel *k)
 {
-	k->untaken++;
-}
-
-/* --- counters --- */
-
-static void add_counters(struct pping_counters *sum, const struct pping_counters *c)
-{
-	for (int i = 0; i < PPING_COUNTERS; i++)
-		sum->n[i] += c->n[i];
+	kernel_counters__count_untaken(&k->counters);
 }
 
 int kernel__counters_of(const struct kernel *k, uint32_t number, struct pping_counters *sum)
 {
-	int err = bpf_map_lookup_elem(bpf_map__fd(k->skel->maps.counters), &number, k->per_cpu);
-
-	memset(sum, 0, sizeof(*sum));
-	for (int cpu = 0; cpu < k->cpus && !err; cpu++)
-		add_counters(sum, &k->per_cpu[cpu]);
-	return err;
+	return kernel_counters__of(&k->counters, number, sum);
 }
 
 int kernel__counters(const struct kernel *k, struct pping_counters *sum)
 {
-	struct pping_counters of;
+	return kernel_counters__sum(&k->counters, sum);
+}
 
-	*sum = k->retired;
-	sum->n[PPING_COUNT_LOST_UNTAKEN] += k->untaken;
-	for (uint32_t number = 0; number <= k->highest; number++) {
-		int err = kernel__counters_of(k, number, &of);
-
-		if (err)
-			return err;
-		add_counters(sum, &of);
-	}
-	return 0;
+int kernel__new_flows(const struct kernel *k, uint64_t *sum)
+{
+	return kernel_counters__new_flows(&k->counters, sum);
 }
 
 int kernel__retire_number(struct kernel *k, uint32_t number)
 {
-	struct pping_counters last;
-	int err = kernel__counters_of(k, number, &last);
-
-	if (err)
-		return err;
-	memset(k->per_cpu, 0, k->cpus * sizeof(*k->per_cpu));
-	err = bpf_map_update_elem(bpf_map__fd(k->skel->maps.counters), &number, k->per_cpu,
-				  BPF_ANY);
-	if (!err)
-		add_counters(&k->retired, &last);
-	return err;
+	return kernel_counters__retire(&k->counters, number);
 }
 
 int kernel__set_number(struct kernel *k, int ifindex, uint32_t number)
@@ -749,7 +525,6 @@ int kernel__set_number(struct kernel *k, int ifindex, uint32_t number)
 		return err;
 	if (old && old >> PPING_IFINDEX_BITS != high)
 		return number ? -EEXIST : 0;
-	if (number > k->highest)
-		k->highest = number;
+	kernel_counters__use(&k->counters, number);
 	return bpf_map_update_elem(fd, &index, &word, BPF_ANY);
 }

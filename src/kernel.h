@@ -51,17 +51,24 @@ void kernel__free(struct kernel *kernel); /* NULL is fine */
 int kernel__open_xdp(struct kernel *kernel, bool frags, struct bpf_object **object);
 /*
  * The XDP program, loaded: once and for good, so that an interface which comes back
- * needs no privilege. The fd stays the kernel's. 0 or a negative errno (not printed).
+ * needs no privilege. The fd stays the kernel's. 0 or a negative errno (not printed):
+ * of what could not be loaded before kernel__seal() it is the same for ever.
  */
 int kernel__load_xdp(struct kernel *kernel, bool frags, int *prog_fd);
+/*
+ * Privileges are given up, and system calls refused, in a moment: from now on nothing is
+ * loaded or even opened, which libbpf makes system calls for that depend on its version.
+ * What is not loaded is -EPERM.
+ */
+void kernel__seal(struct kernel *kernel);
 
 /* Of the tc hook, for interfaces of that kind; loaded when first asked for. */
 struct kernel_programs {
 	int egress_fd;
 	int ingress_fd; /* -1 with -I xdp */
 };
-/* Are they loaded? */
-bool kernel__has_programs(const struct kernel *kernel, enum kernel_link link);
+/* Are they loaded, or can they be? */
+bool kernel__can_have_programs(const struct kernel *kernel, enum kernel_link link);
 /* 0 or a negative errno (not printed). */
 int kernel__programs(struct kernel *kernel, enum kernel_link link,
 		     struct kernel_programs *programs);
@@ -92,6 +99,12 @@ void kernel__count_untaken(struct kernel *kernel);
 int kernel__counters(const struct kernel *kernel, struct pping_counters *sum);
 
 /*
+ * Flows that wanted an entry, of all CPUs: cheap however many interfaces there are.
+ * 0 or a negative errno (not printed).
+ */
+int kernel__new_flows(const struct kernel *kernel, uint64_t *sum);
+
+/*
  * What is seen on the interface counts for that number from now on; with number 0
  * for none. 0 or a negative errno (not printed), -EEXIST: it can't be told from
  * another one that has a number, whose ifindex has the same low bits.
@@ -107,11 +120,5 @@ void kernel__prefixes(struct kernel *kernel, struct aggregate_tables *tables);
 
 /* By its version number, where nothing else tells. */
 bool kernel__is_older(int major, int minor);
-
-/* Prints that this kernel has no such feature, see features.h; advice may be "". */
-void kernel__lacks(const char *what, const char *missing, const char *advice);
-
-/* Prints why a BPF call failed with err (negative errno), privileges and kernel looked at. */
-void kernel__explain(int err, const char *what);
 
 #endif /* SRC_KERNEL_H */

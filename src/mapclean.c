@@ -7,6 +7,7 @@
 
 #include <bpf/bpf.h>
 
+#include "bpf_error.h"
 #include "clock.h"
 #include "kernel.h"
 #include "mapclean.h"
@@ -171,7 +172,7 @@ int mapclean__new(struct mapclean **clean, struct loop *loop,
 	c->link = bind_to_map(settings->program, settings->flows_fd);
 	if (!c->link) {
 		err = -errno;
-		kernel__explain(err, "can't attach the cleaning iterator");
+		bpf_error__explain(err, "can't attach the cleaning iterator");
 	}
 	if (!err && settings->interval_ns)
 		err = loop__timer(loop, settings->interval_ns, on_timer, c, &c->timer);

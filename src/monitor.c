@@ -140,12 +140,10 @@ static int on_events(void *ctx, uint32_t epoll_events)
 /* What one CPU can't see: a flood that is spread over all of them. */
 static void watch_pressure(struct monitor *m)
 {
-	struct pping_counters c;
 	uint64_t now = clock__now(), flows, limit;
 
-	if (kernel__counters(m->kernel, &c))
+	if (kernel__new_flows(m->kernel, &flows))
 		return;
-	flows = c.n[PPING_COUNT_FLOWS_CREATED] + c.n[PPING_COUNT_FLOWS_PUT_OFF];
 	limit = (now - m->new_flows_ns) * pping_pressure_limit(m->options->max_flows) >>
 		PPING_PRESSURE_WINDOW_SHIFT;
 	kernel__set_pressed(m->kernel, flows - m->new_flows > limit);

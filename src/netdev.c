@@ -253,12 +253,67 @@ int netdev__receive(struct netdev *watch, const void *buf, size_t len)
 	return 0;
 }
 
+/* One kind of things that the kernel lists. */
+struct listing {
+	unsigned short request; /* RTM_GET... */
+	unsigned short header; /* bytes that follow struct nlmsghdr in it, all 0 */
+	const char *what;
+	/* What is told between the two is there; sweep reports what we knew and was not told. */
+	void (*begin)(struct netdev *watch);
+	int (*sweep)(struct netdev *watch);
+};
+
+static void begin_addresses(struct netdev *watch)
+{
+	addresses__begin(watch->addresses);
+}
+
+static int sweep_addresses(struct netdev *watch)
+{
+	return addresses__sweep(watch->addresses, address_removed, watch);
+}
+
+static void begin_links(struct netdev *watch)
+{
+	for (size_t i = 0; i < watch->n_told; i++)
+		watch->told[i].seen = false;
+}
+
+static int sweep_links(struct netdev *watch)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < watch->n_told && !ret;) {
+		if (watch->told[i].seen)
+			i++;
+		else
+			ret = link_removed(watch, &watch->told[i]);
+	}
+	return ret;
+}
+
+static const struct listing addresses = {
+	.request = RTM_GETADDR,
+	.header = sizeof(struct ifaddrmsg),
+	.what = "cannot list the host's addresses",
+	.begin = begin_addresses,
+	.sweep = sweep_addresses,
+};
+
+static const struct listing links = {
+	.request = RTM_GETLINK,
+	.header = sizeof(struct ifinfomsg),
+	.what = "cannot list the interfaces",
+	.begin = begin_links,
+	.sweep = sweep_links,
+};
+
 /*
- * Report how the addresses differ from what we know. Interrupted every time, it
+ * Report how what is there differs from what we know. Interrupted every time, it
  * leaves watch->stale and removes nothing: what interrupted it is in our socket
  * as well, so that netdev__read will be called and come here again.
  */
-static int dump_addresses(struct netdev *watch)
+static int dump(struct netdev *watch, const struct listing *list)
 {
 	int err = -EINTR;
 
@@ -267,22 +322,22 @@ static int dump_addresses(struct netdev *watch)
 	for (int i = 0; i < DUMP_TRIES && err == -EINTR && !watch->result; i++) {
 		struct {
 			struct nlmsghdr header;
-			struct ifaddrmsg addr;
+			struct ifinfomsg longest;
 		} request = {
-			.header.nlmsg_type = RTM_GETADDR,
+			.header.nlmsg_type = list->request,
 			.header.nlmsg_flags = NLM_F_DUMP,
-			.header.nlmsg_len = sizeof(request),
+			.header.nlmsg_len = NLMSG_LENGTH(list->header),
 		};
 
-		addresses__begin(watch->addresses);
+		list->begin(watch);
 		err = netlink__request(&request.header, any_message, watch);
 	}
 	if (!err)
-		err = addresses__sweep(watch->addresses, address_removed, watch);
+		watch->result = list->sweep(watch);
 	if (watch->result)
 		return watch->result;
 	if (err && err != -EINTR)
-		return failed("cannot list the host's addresses", err);
+		return failed(list->what, err);
 	watch->stale = err;
 	return 0;
 }
@@ -305,60 +360,15 @@ static int ask_for_link(struct netdev *watch)
 	return watch->n_told ? link_removed(watch, watch->told) : 0;
 }
 
-/* Those that the dump did not have. */
-static int sweep_links(struct netdev *watch)
-{
-	int ret = 0;
-
-	for (size_t i = 0; i < watch->n_told && !ret;) {
-		if (watch->told[i].seen)
-			i++;
-		else
-			ret = link_removed(watch, &watch->told[i]);
-	}
-	return ret;
-}
-
-/* As dump_addresses() does: interrupted every time, it leaves watch->stale. */
-static int dump_links(struct netdev *watch)
-{
-	int err = -EINTR;
-
-	watch->result = 0;
-	watch->stale = true;
-	for (int i = 0; i < DUMP_TRIES && err == -EINTR && !watch->result; i++) {
-		struct {
-			struct nlmsghdr header;
-			struct ifinfomsg link;
-		} request = {
-			.header.nlmsg_type = RTM_GETLINK,
-			.header.nlmsg_flags = NLM_F_DUMP,
-			.header.nlmsg_len = sizeof(request),
-		};
-
-		for (size_t t = 0; t < watch->n_told; t++)
-			watch->told[t].seen = false;
-		err = netlink__request(&request.header, any_message, watch);
-	}
-	if (watch->result)
-		return watch->result;
-	if (err && err != -EINTR)
-		return failed("cannot list the interfaces", err);
-	if (err)
-		return 0;
-	watch->stale = false;
-	return sweep_links(watch);
-}
-
 int netdev__sync(struct netdev *watch)
 {
 	bool stale;
-	int ret = is_single(watch) ? ask_for_link(watch) : dump_links(watch);
+	int ret = is_single(watch) ? ask_for_link(watch) : dump(watch, &links);
 
 	if (ret)
 		return ret;
 	stale = watch->stale && !is_single(watch);
-	ret = dump_addresses(watch);
+	ret = dump(watch, &addresses);
 	watch->stale |= stale;
 	return ret;
 }
@@ -444,7 +454,7 @@ int netdev__watch(struct netdev **result, const char *const *names,
 			netlink__subscribe(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
 	if (ret >= 0)
 		ret = find_first(watch);
-	ret = ret ? failed("cannot follow the interface's state", ret) : dump_addresses(watch);
+	ret = ret ? failed("cannot follow the interface's state", ret) : dump(watch, &addresses);
 	if (ret) {
 		netdev__free(watch);
 		return ret;

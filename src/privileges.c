@@ -19,7 +19,7 @@ static const struct {
 } names[] = {
 	{ CAP_BPF, "CAP_BPF" },		  { CAP_NET_ADMIN, "CAP_NET_ADMIN" },
 	{ CAP_PERFMON, "CAP_PERFMON" },	  { CAP_DAC_OVERRIDE, "CAP_DAC_OVERRIDE" },
-	{ CAP_IPC_LOCK, "CAP_IPC_LOCK" },
+	{ CAP_IPC_LOCK, "CAP_IPC_LOCK" }, { CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH" },
 };
 
 static const uint64_t for_bpf =
@@ -62,6 +62,13 @@ uint64_t privileges__effective(void)
 	struct sets sets = { 0 };
 
 	return get(&sets) ? PRIVILEGES_ALL : sets.effective;
+}
+
+uint64_t privileges__to_read(void)
+{
+	uint64_t search = PRIVILEGES_BIT(CAP_DAC_READ_SEARCH);
+
+	return privileges__effective() & search ? search : PRIVILEGES_BIT(CAP_DAC_OVERRIDE);
 }
 
 /* Only who has CAP_SETPCAP may: for all others no_new_privs must do, which is as good. */

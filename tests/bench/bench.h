@@ -177,6 +177,7 @@ static inline struct pping_kern *open_pping(const struct pping_config *config)
 		bpf_map__set_max_entries(pping->maps.counters, PPING_INTERFACE_NUMBERS);
 	}
 	pping->data_shared->shared.epoch = 1;
+	bpf_program__set_flags(pping->progs.pping_xdp, BPF_F_XDP_HAS_FRAGS);
 	if (pping_kern__load(pping))
 		bench_die("can't load the programs (needs root)", errno);
 	for (__u32 i = PPING_PREFIX_FIRST; config->aggregate && i < config->max_prefixes; i++)

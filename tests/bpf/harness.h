@@ -344,6 +344,8 @@ static inline int engine_load(struct engine *e)
 		bpf_map__set_max_entries(e->skel->maps.counters, PPING_INTERFACE_NUMBERS);
 		bpf_map__set_max_entries(e->skel->maps.numbers, PPING_IFINDEX_MASK + 1);
 	}
+	/* as src/kernel.c first tries */
+	bpf_program__set_flags(e->skel->progs.pping_xdp, BPF_F_XDP_HAS_FRAGS);
 	return pping_kern__load(e->skel);
 }
 
@@ -614,6 +616,21 @@ static inline void engine_clear_pressure(struct engine *e)
 	for (key = 0; key < PPING_DOOR_BUCKETS; key++)
 		bpf_map_update_elem(bpf_map__fd(e->skel->maps.door), &key, &empty, BPF_ANY);
 	free(none);
+}
+
+/* Flows that wanted an entry, as the host counts them; only with a pressure_limit. */
+static inline __u64 engine__new_flows(struct engine *e)
+{
+	int cpus = libbpf_num_possible_cpus();
+	struct pping_pressure *each = calloc(cpus, sizeof(*each));
+	__u64 sum = 0;
+	__u32 key = 0;
+
+	CHECK_INT(bpf_map_lookup_elem(bpf_map__fd(e->skel->maps.pressure), &key, each), 0);
+	for (int cpu = 0; cpu < cpus; cpu++)
+		sum += each[cpu].total;
+	free(each);
+	return sum;
 }
 
 /* Nobody has a place. */

@@ -515,6 +515,8 @@ static void flow_put_off_is_named_like_any_other(void)
 		engine__inject(e, step[i].from == CLIENT ? TC_EGRESS : TC_INGRESS, &step[i]);
 	perf_buffer__consume(e->buffer);
 	CHECK(engine__counters(e).n[PPING_COUNT_FLOWS_PUT_OFF] > 50);
+	CHECK_INT(engine__new_flows(e), engine__counters(e).n[PPING_COUNT_FLOWS_PUT_OFF] +
+						engine__counters(e).n[PPING_COUNT_FLOWS_CREATED]);
 	CHECK(e->events > 0 && e->event[0].type == PPING_EVENT_FLOW);
 	CHECK_INT(ntohs(e->event[0].flow.sport), 80);
 }

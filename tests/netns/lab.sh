@@ -135,6 +135,16 @@ lab_tool() {
     fi
 }
 
+# lab_library NAME: the same for a library that LD_PRELOAD takes: NAME.so
+lab_library() {
+    local src=$LAB_DIR/$1.c so=$LAB_BIN/$1.so
+    if [ ! "$so" -nt "$src" ]; then
+        mkdir -p "$LAB_BIN" &&
+            ${CC:-cc} -D_GNU_SOURCE -O2 -g -Wall -Wextra -fPIC -shared "$src" -o "$so.$$" -ldl &&
+            mv "$so.$$" "$so"
+    fi
+}
+
 # lab_bpf NAME: the same for a BPF object.
 lab_bpf() {
     local src=$LAB_DIR/$1.bpf.c obj=$LAB_BIN/$1.bpf.o clang

@@ -344,6 +344,47 @@ returns_as_tun() {
     [ "$(rtt_lines)" = 5 ]
 }
 
+# without_frags MODE: an interface comes back when nothing can be loaded any more, and XDP's
+# multi-buffer support is not there (any more): no_frags.c
+without_frags() {
+    case_cleanup() { pairs_cleanup; }
+    lab_library no_frags || skip "no shared libraries here"
+    pair 1
+    lab_spawn r "$OUT" env "NO_FRAGS=$1" "LD_PRELOAD=$LAB_BIN/no_frags.so" "$PPING" -i v1 -C -r 0 -I xdp
+    PPING_PID=$LAB_PID PPING_NS=r PPING_OUT=$OUT
+    wait_attached r v1
+    lab_until 3 grep -q '^NoNewPrivs:.*1' "/proc/$PPING_PID/status"
+    lab_in r ip link del v1
+    says '^pping: v1 was removed; waiting for its return'
+    pair 1
+    lab_until 3 said 2 'v1 is being monitored (xdp native' || fail "$(cat "$OUT.err")"
+    wait_attached r v1
+    pings 1 3
+    sleep 0.2
+    unwatch
+    [ "$1" = load ] || grep -q 'no_frags: refused' "$OUT.err"
+    ! grep 'sandbox refused' "$OUT.err" || fail "a system call was refused"
+    grep -q 'ICMP 10.20.1.2' "$OUT"
+}
+
+# Frames that take several buffers need that support, and without it they are told of.
+jumbo_frames() {
+    case_cleanup() { pairs_cleanup; }
+    lab_library no_frags || skip "no shared libraries here"
+    pair 1
+    lab_in r ip link set v1 mtu 9000
+    lab_in c ip link set p1 mtu 9000
+    watch v1 -- -C -r 0 -I xdp
+    says 'v1 is being monitored .xdp native'
+    lab_in r ping -q -c 3 -i 0.05 -s 8000 -W 1 10.20.1.2
+    sleep 0.2
+    unwatch
+    [ "$(rtt_lines)" = 3 ]
+    export NO_FRAGS=load LD_PRELOAD=$LAB_BIN/no_frags.so
+    refused "v1: can't attach to the XDP hook.*out of range" -i v1 -C -I xdp
+    unset LD_PRELOAD
+}
+
 # ... and where not, that is said.
 returns_as_tun_confined() {
     local status=0
@@ -361,6 +402,93 @@ returns_as_tun_confined() {
     [ "$status" = 1 ] || fail "status $status"
     says 'v1 came back as another kind of device: start pping anew'
     nothing_attached r v1
+}
+
+# gone_while_starting OPTION...: attached to v1, which goes before pping asks for what is there. It
+# waits, because nobody reads what it says. Sets STARTING: the fd of its standard error.
+gone_while_starting() {
+    rm -f "$OUT.err"
+    mkfifo "$OUT.err"
+    exec {STARTING}<>"$OUT.err"
+    head -c 65536 /dev/zero >&"$STARTING" # as much as a pipe holds
+    lab_spawn r "$OUT" "$PPING" "$@" -C -r 0
+    PPING_PID=$LAB_PID PPING_NS=r PPING_OUT=$OUT
+    wait_attached r v1
+    nothing_attached r v2 # it waits
+    lab_in r ip link del v1
+    rm "$OUT.err"
+    head -c 65536 <&"$STARTING" >/dev/null
+    lab_spawn - "$OUT.err" cat /proc/self/fd/3 3<&"$STARTING"
+    LAB_PID=$PPING_PID
+}
+
+# gone_at_the_start STATE: of one that is down nothing is told but that it went
+gone_at_the_start() {
+    case_cleanup() { pairs_cleanup; }
+    pair 1
+    pair 2
+    lab_in r ip link set v1 "$1"
+    gone_while_starting -i v1 -i v2
+    says '^pping: v2 is being monitored'
+    says '^pping: v1 was removed; waiting for its return'
+    pair 1
+    lab_until 3 said 2 'v1 is being monitored'
+    wait_attached r v1
+    pings 1 3
+    sleep 0.2
+    unwatch
+    grep -q ' on v1$' "$OUT"
+    # what it reads of v1 after that it went is no mistake of anybody's
+    ! grep "can't attach" "$OUT.err" || fail "told of what nobody can do"
+}
+
+# The last that it was told to watch went before it looked: then it ends.
+all_gone_at_the_start() {
+    local status=0
+    case_cleanup() { pairs_cleanup; }
+    pair 1
+    lab_in r ip link set v1 down
+    gone_while_starting -i v1 -i 'w*' --exit-on-removal
+    says '^pping: v1 was removed$'
+    lab_wait "$PPING_PID" 5 || status=$?
+    cat "$OUT.err"
+    [ "$status" = 0 ]
+}
+
+attached_are() { [ "$(grep -c 'v[0-9]* is being monitored' "$OUT.err")" = "$1" ]; }
+
+# More than there is room for: the next takes the place of one that goes.
+too_many() {
+    local i gone waits
+    case_cleanup() {
+        for ((i = 1; i <= 258; i += 2)); do echo "link del v$i"; done | lab_in r ip -force -batch - 2>/dev/null
+    }
+    for ((i = 1; i <= 258; i += 2)); do
+        echo "link add v$i type veth peer name v$((i + 1))"
+        echo "link set v$i up"
+    done | lab_in r ip -batch -
+    watch 'v*' -- -C
+    lab_until 10 attached_are 256
+    says '^pping: v[0-9]+ is not monitored until one goes: there are 256 others'
+    [ "$(grep -c 'is not monitored until one goes' "$OUT.err")" = 2 ]
+    waits=$(sed -n 's/^pping: \(v[0-9]*\) is not monitored until.*/\1/p' "$OUT.err" | head -1)
+    nothing_attached r "$waits"
+    gone=v1
+    lab_in r ip link set "$gone" down
+    lab_in r ip link set "$gone" name x1
+    lab_until 3 attached_are 257
+    LAB_PID=$PPING_PID wait_attached r "$waits"
+    [ "$(grep -c 'was removed' "$OUT.err")" = 1 ]
+    # of two that come back one finds a place
+    lab_in r ip link set x1 name v1
+    lab_until 3 said 3 'is not monitored until one goes'
+    nothing_attached r v1
+    lab_in r ip link del v3 # and v4 with it: room for both that wait
+    lab_until 3 attached_are 259
+    wait_attached r v1
+    # two programs on each of 256 come off one by one
+    lab_stop "$PPING_PID" INT 30
+    grep -q '^ *v1  ' "$OUT.err"
 }
 
 last_one_removed() {
@@ -489,6 +617,13 @@ case_run interfaces_twenty twenty
 case_run interfaces_named_return named_returns
 case_run interfaces_returns_as_tun returns_as_tun
 case_run interfaces_returns_as_tun_confined returns_as_tun_confined
+case_run interfaces_return_without_frags without_frags return
+case_run interfaces_jumbo_frames jumbo_frames
+case_run interfaces_return_to_a_kernel_without_frags without_frags load
+case_run interfaces_gone_at_the_start gone_at_the_start up
+case_run interfaces_gone_at_the_start_while_down gone_at_the_start down
+case_run interfaces_all_gone_at_the_start all_gone_at_the_start
+case_run interfaces_too_many too_many
 case_run interfaces_last_one_removed last_one_removed
 case_run interfaces_lines lines
 case_run interfaces_stacked stacked

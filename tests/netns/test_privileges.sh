@@ -27,6 +27,7 @@ kept() {
 NONE=0000000000000000
 NET_ADMIN=0000000000001000
 DAC_OVERRIDE=0000000000000002
+DAC_READ_SEARCH=0000000000000004
 IPC_LOCK=0000000000004000
 
 anybodys() {
@@ -221,6 +222,41 @@ root_writes_anywhere() {
     ! ls "$dir" | grep part
 }
 
+# A list that root alone may read, for its rights only: read again when everything else is given up.
+root_reads_lists_again() {
+    local list=$LAB_TMP/list
+    echo 192.0.2.1 >"$list"
+    chown $SOMEBODY "$list"
+    chmod 600 "$list"
+    pping_start r r0 "$OUT" -C -r 0 --exclude-file "$list"
+    confined
+    kept $DAC_READ_SEARCH
+    printf '%s\n' 192.0.2.1 "$SERVER4" >"$list"
+    kill -HUP "$PPING_PID"
+    lab_until 3 grep -q 'read again: 0 entries to include, 2 to exclude' "$OUT.err" ||
+        fail "$(cat "$OUT.err")"
+    pings 2
+    sleep 0.2
+    ended
+    ! grep "$SERVER4" "$OUT" || fail "the new list does not hold"
+}
+
+# ... also with the other right that lets it, where that is the one there is.
+lists_again_by_the_other_right() {
+    local list=$LAB_TMP/list2
+    echo 192.0.2.1 >"$list"
+    chown $SOMEBODY "$list"
+    chmod 600 "$list"
+    lab_spawn r "$OUT" setpriv --bounding-set=-dac_read_search --inh-caps=-dac_read_search \
+        "$PPING" -i r0 -C --exclude-file "$list"
+    PPING_PID=$LAB_PID PPING_NS=r PPING_IF=r0 PPING_OUT=$OUT
+    confined
+    kept $DAC_OVERRIDE
+    kill -HUP "$PPING_PID"
+    lab_until 3 grep -q 'read again: 0 entries to include, 1 to exclude' "$OUT.err"
+    ended
+}
+
 no_sandbox() {
     pping_start r r0 "$OUT" -C -r 0 --no-sandbox
     lab_until 5 monitored
@@ -258,8 +294,11 @@ case_run file_capabilities file_capabilities
 case_run root_gives_up_tcx root_keeps $NONE
 case_run root_gives_up_xdp root_keeps $NONE -I xdp
 case_run root_gives_up_clsact root_keeps_for_clsact
+case_run root_gives_up_with_rules_but_no_list root_keeps $NONE --exclude 192.0.2.1
 case_run root_gives_up_while_anonymizing root_keeps $IPC_LOCK --anonymize ipcrypt
 case_run root_writes_anywhere root_writes_anywhere
+case_run root_reads_lists_again root_reads_lists_again
+case_run lists_again_by_the_other_right lists_again_by_the_other_right
 case_run no_sandbox_keeps_all no_sandbox
 case_run captures_are_read_without_rights captures_too
 lab_end
