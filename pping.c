@@ -135,6 +135,21 @@ static const char *attached(void *ctx)
 	return monitor__attached(run->monitor);
 }
 
+/* Lists that root could read at the start it shall be able to read again, on SIGHUP. */
+static uint64_t rereading(const struct run *run)
+{
+	const struct option_rules *rules = &run->options.rules;
+	uint64_t search = PRIVILEGES_BIT(CAP_DAC_READ_SEARCH);
+	bool files = false;
+
+	for (uint32_t i = 0; i < rules->count; i++)
+		files |= rules->list[i].file;
+	if (!files || !run->monitor)
+		return 0;
+	/* a container's root may have but the one that writes, too */
+	return privileges__effective() & search ? search : PRIVILEGES_BIT(CAP_DAC_OVERRIDE);
+}
+
 /* Everything is open and attached: what comes from now on comes from strangers. */
 static int confine(const struct run *run)
 {
@@ -144,10 +159,7 @@ static int confine(const struct run *run)
 		return 0;
 	if (run->monitor)
 		keep |= monitor__capabilities(run->monitor);
-	/* lists that root could read at the start it shall be able to read again */
-	if (run->monitor && run->rules)
-		keep |= PRIVILEGES_BIT(CAP_DAC_OVERRIDE);
-	return sandbox__enter(keep);
+	return sandbox__enter(keep | rereading(run));
 }
 
 static void count_rules(void *ctx, uint64_t *included, uint64_t *excluded)

@@ -19,7 +19,7 @@ static const struct {
 } names[] = {
 	{ CAP_BPF, "CAP_BPF" },		  { CAP_NET_ADMIN, "CAP_NET_ADMIN" },
 	{ CAP_PERFMON, "CAP_PERFMON" },	  { CAP_DAC_OVERRIDE, "CAP_DAC_OVERRIDE" },
-	{ CAP_IPC_LOCK, "CAP_IPC_LOCK" },
+	{ CAP_IPC_LOCK, "CAP_IPC_LOCK" }, { CAP_DAC_READ_SEARCH, "CAP_DAC_READ_SEARCH" },
 };
 
 static const uint64_t for_bpf =

@@ -27,6 +27,7 @@ kept() {
 NONE=0000000000000000
 NET_ADMIN=0000000000001000
 DAC_OVERRIDE=0000000000000002
+DAC_READ_SEARCH=0000000000000004
 IPC_LOCK=0000000000004000
 
 anybodys() {
@@ -221,6 +222,23 @@ root_writes_anywhere() {
     ! ls "$dir" | grep part
 }
 
+# Lists of somebody else's: read again by SIGHUP, and not one right more than that takes.
+root_reads_lists_again() {
+    local dir=$LAB_TMP/lists with=("$@")
+    install -d -o $SOMEBODY -m 700 "$dir"
+    echo 192.0.2.0/24 >"$dir/list"
+    chmod 600 "$dir/list"
+    chown $SOMEBODY "$dir/list"
+    lab_spawn r "$OUT" "${with[@]}" "$PPING" -i r0 -C -r 0 --exclude-file "$dir/list"
+    PPING_PID=$LAB_PID PPING_NS=r PPING_IF=r0 PPING_OUT=$OUT
+    confined
+    kept "$KEPT"
+    echo 198.51.100.0/24 >>"$dir/list"
+    kill -HUP "$PPING_PID"
+    lab_until 3 grep -q 'read again: 0 entries to include, 2 to exclude' "$OUT.err"
+    ended
+}
+
 no_sandbox() {
     pping_start r r0 "$OUT" -C -r 0 --no-sandbox
     lab_until 5 monitored
@@ -260,6 +278,10 @@ case_run root_gives_up_xdp root_keeps $NONE -I xdp
 case_run root_gives_up_clsact root_keeps_for_clsact
 case_run root_gives_up_while_anonymizing root_keeps $IPC_LOCK --anonymize ipcrypt
 case_run root_writes_anywhere root_writes_anywhere
+case_run root_gives_up_with_rules root_keeps $NONE --exclude 192.0.2.0/24
+KEPT=$DAC_READ_SEARCH case_run root_reads_lists_again root_reads_lists_again
+KEPT=$DAC_OVERRIDE case_run root_of_a_container_reads_lists_again root_reads_lists_again \
+    setpriv --bounding-set=-dac_read_search
 case_run no_sandbox_keeps_all no_sandbox
 case_run captures_are_read_without_rights captures_too
 lab_end
