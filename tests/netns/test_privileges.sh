@@ -224,12 +224,12 @@ root_writes_anywhere() {
 
 # Lists of somebody else's: read again by SIGHUP, and not one right more than that takes.
 root_reads_lists_again() {
-    local dir=$LAB_TMP/lists with=("$@")
+    local dir=$LAB_TMP/lists
     install -d -o $SOMEBODY -m 700 "$dir"
     echo 192.0.2.0/24 >"$dir/list"
     chmod 600 "$dir/list"
     chown $SOMEBODY "$dir/list"
-    lab_spawn r "$OUT" "${with[@]}" "$PPING" -i r0 -C -r 0 --exclude-file "$dir/list"
+    lab_spawn r "$OUT" "$@" -i r0 -C -r 0 --exclude-file "$dir/list"
     PPING_PID=$LAB_PID PPING_NS=r PPING_IF=r0 PPING_OUT=$OUT
     confined
     kept "$KEPT"
@@ -279,9 +279,11 @@ case_run root_gives_up_clsact root_keeps_for_clsact
 case_run root_gives_up_while_anonymizing root_keeps $IPC_LOCK --anonymize ipcrypt
 case_run root_writes_anywhere root_writes_anywhere
 case_run root_gives_up_with_rules root_keeps $NONE --exclude 192.0.2.0/24
-KEPT=$DAC_READ_SEARCH case_run root_reads_lists_again root_reads_lists_again
+KEPT=$DAC_READ_SEARCH case_run root_reads_lists_again root_reads_lists_again "$PPING"
 KEPT=$DAC_OVERRIDE case_run root_of_a_container_reads_lists_again root_reads_lists_again \
-    setpriv --bounding-set=-dac_read_search
+    setpriv --bounding-set=-dac_read_search "$PPING"
+KEPT=$DAC_OVERRIDE case_run root_writes_and_reads_lists_again root_reads_lists_again "$PPING" \
+    -w "$LAB_TMP/written"
 case_run no_sandbox_keeps_all no_sandbox
 case_run captures_are_read_without_rights captures_too
 lab_end
