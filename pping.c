@@ -135,12 +135,21 @@ static const char *attached(void *ctx)
 	return monitor__attached(run->monitor);
 }
 
-static bool reads_lists(const struct options *options)
+/* Lists that root could read at the start it shall be able to read again, on SIGHUP. In addition to keep. */
+static uint64_t rereading(const struct run *run, uint64_t keep)
 {
-	for (uint32_t i = 0; i < options->rules.count; i++)
-		if (options->rules.list[i].file)
-			return true;
-	return false;
+	const struct option_rules *rules = &run->options.rules;
+	uint64_t have = privileges__effective();
+	bool files = false;
+
+	for (uint32_t i = 0; i < rules->count; i++)
+		files |= rules->list[i].file;
+	/* who may write anywhere may read */
+	if (!files || !run->monitor || have & keep & PRIVILEGES_BIT(CAP_DAC_OVERRIDE))
+		return 0;
+	/* a container's root may have no other than that */
+	return have & PRIVILEGES_BIT(CAP_DAC_READ_SEARCH) ? PRIVILEGES_BIT(CAP_DAC_READ_SEARCH)
+							  : PRIVILEGES_BIT(CAP_DAC_OVERRIDE);
 }
 
 /* Everything is open and attached: what comes from now on comes from strangers. */
@@ -152,10 +161,7 @@ static int confine(const struct run *run)
 		return 0;
 	if (run->monitor)
 		keep |= monitor__capabilities(run->monitor);
-	/* lists that root could read at the start it shall be able to read again */
-	if (run->monitor && reads_lists(&run->options))
-		keep |= privileges__to_read();
-	return sandbox__enter(keep);
+	return sandbox__enter(keep | rereading(run, keep));
 }
 
 static void count_rules(void *ctx, uint64_t *included, uint64_t *excluded)

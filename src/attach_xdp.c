@@ -18,6 +18,8 @@
 
 #define PROGRAM "pping_xdp"
 #define DISPATCHER "xdp_dispatcher"
+/* MAX_DISPATCHER_ACTIONS of xdp/prog_dispatcher.h */
+#define DISPATCHER_PLACES 10
 
 struct attach_xdp {
 	int ifindex;
@@ -112,23 +114,33 @@ static int remove_single(int ifindex, const struct occupant *who)
 	return err;
 }
 
-/* Our program's places in a dispatcher that outlived its run. */
-static void remove_from_dispatcher(int ifindex)
+/* One of our program's places in a dispatcher. false: there is none, or it can't be had. */
+static bool remove_one_from_dispatcher(int ifindex)
 {
 	struct xdp_multiprog *mp = xdp_multiprog__get_from_ifindex(ifindex);
 	struct xdp_program *prog = NULL, *stale = NULL;
 	enum xdp_attach_mode mode;
+	bool removed = false;
 
 	if (libxdp_get_error(mp))
-		return;
+		return false;
 	mode = xdp_multiprog__attach_mode(mp);
 	if (!xdp_multiprog__is_legacy(mp))
 		while ((prog = xdp_multiprog__next_prog(prog, mp)))
 			if (!strcmp(xdp_program__name(prog), PROGRAM))
 				stale = prog;
 	if (stale)
-		xdp_program__detach(stale, ifindex, mode, 0);
+		removed = !xdp_program__detach(stale, ifindex, mode, 0);
 	xdp_multiprog__close(mp);
+	return removed;
+}
+
+/* Of several runs that were killed each has left one. */
+static void remove_from_dispatcher(int ifindex)
+{
+	for (int i = 0; i < DISPATCHER_PLACES; i++)
+		if (!remove_one_from_dispatcher(ifindex))
+			return;
 }
 
 static void remove_leftovers(int ifindex, struct occupant *who)

@@ -7,19 +7,22 @@
 #ifndef SRC_FEATURES_H
 #define SRC_FEATURES_H
 
-#include <stdbool.h>
+#include <stddef.h>
 
 /*
  * What this kernel lacks that every run needs, with the Linux version that it came
  * with; NULL if it is none of what we know. Needs the privileges for loading.
  */
 const char *features__missing(void);
+/* One after the other: *at is 0 for the first, and moves on. */
+const char *features__missing_from(size_t *at);
 
 /* The same for the XDP program: NULL if nothing is missing. */
 const char *features__missing_for_xdp(void);
 /*
  * Why perf_event_open() fails with EACCES for a process that has CAP_PERFMON: some
- * distributions have a setting that asks for more. NULL if it is not that.
+ * distributions have a setting that asks for more. NULL if it is not that; where it
+ * can't be read it probably is.
  */
 const char *features__perf_restricted(void);
 

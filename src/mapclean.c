@@ -17,6 +17,9 @@
 /* Between the pieces of a pass there is at least this. */
 #define PIECE_MIN_NS (1 * PPING_NS_PER_MS)
 
+/* Each removes what the one before passed over, a hundredth or less; seen were three at most. */
+#define MAX_PASSES 16
+
 struct mapclean {
 	struct mapclean_settings set;
 	struct bpf_link *link; /* the program bound to the map: each pass opens it anew */
@@ -195,18 +198,34 @@ void mapclean__free(struct mapclean *c)
 	free(c);
 }
 
+static int whole_pass(struct mapclean *c)
+{
+	int err = begin_pass(c);
+
+	while (!err)
+		err = read_piece(c);
+	return err < 0 ? err : end_pass(c);
+}
+
+/*
+ * A read goes on at a place in a bucket, not at an entry (bpf_hash_map_seq_find_next()
+ * in kernel/bpf/hashtab.c): where the one before has removed something of that bucket, as
+ * many others are passed over. A pass that removes nothing has seen all.
+ */
 int mapclean__run_pass(struct mapclean *c)
 {
-	int err;
+	int err = 0;
 
 	if (c->pass_fd >= 0) {
 		close(c->pass_fd);
 		c->pass_fd = -1;
 	}
-	err = begin_pass(c);
-	while (!err)
-		err = read_piece(c);
-	return err < 0 ? err : end_pass(c);
+	for (int i = 0; i < MAX_PASSES && !err; i++) {
+		err = whole_pass(c);
+		if (!c->last.did.n[PPING_CLEANUP_REMOVED])
+			break;
+	}
+	return err;
 }
 
 const struct mapclean_report *mapclean__last(const struct mapclean *c)

@@ -44,7 +44,12 @@ int mapclean__new(struct mapclean **clean, struct loop *loop,
 		  const struct mapclean_settings *settings);
 void mapclean__free(struct mapclean *clean); /* NULL is fine */
 
-/* Ends the pass under way and runs a whole one, at once. 0 or a negative errno (printed). */
+/*
+ * Ends the pass under way and runs whole ones, at once, until one has nothing to remove:
+ * then all that should go is gone, and mapclean__last() has seen all that is there. (One
+ * that removes something may pass some over, no more than it removes: the next one's.)
+ * 0 or a negative errno (printed).
+ */
 int mapclean__run_pass(struct mapclean *clean);
 
 const struct mapclean_report *mapclean__last(const struct mapclean *clean);

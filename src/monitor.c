@@ -315,8 +315,10 @@ static void on_pass_begins(void *ctx)
 
 /*
  * Flows that open or end while a pass goes on would look evicted: with those that were
- * there when it began never more are told than were, and at the end, when the programs
- * are off, just those.
+ * there when it began never more are told than were. So would those that it passes over,
+ * which are no more than it removes (mapclean.h): as many may have been evicted untold,
+ * until a pass removes nothing. At the end, when the programs are off, just those are told
+ * that were.
  */
 static void on_pass(void *ctx, const struct mapclean_report *pass)
 {
@@ -325,10 +327,11 @@ static void on_pass(void *ctx, const struct mapclean_report *pass)
 	struct pping_counters c;
 
 	if (!kernel__counters(m->kernel, &c)) {
-		uint64_t gone = c.n[PPING_COUNT_FLOWS_REMOVED] + did[PPING_CLEANUP_SEEN] -
-				did[PPING_CLEANUP_REMOVED];
+		uint64_t gone = c.n[PPING_COUNT_FLOWS_REMOVED] + did[PPING_CLEANUP_SEEN];
+		uint64_t evicted = m->created > gone ? m->created - gone : 0;
 
-		m->evicted = m->created > gone ? m->created - gone : 0;
+		if (!did[PPING_CLEANUP_REMOVED] || m->evicted < evicted)
+			m->evicted = evicted;
 		m->full = did[PPING_CLEANUP_SEEN] > m->options->max_flows / 4 * 3;
 	}
 	if (m->options->debug_cleanup)

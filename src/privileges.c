@@ -64,13 +64,6 @@ uint64_t privileges__effective(void)
 	return get(&sets) ? PRIVILEGES_ALL : sets.effective;
 }
 
-uint64_t privileges__to_read(void)
-{
-	uint64_t search = PRIVILEGES_BIT(CAP_DAC_READ_SEARCH);
-
-	return privileges__effective() & search ? search : PRIVILEGES_BIT(CAP_DAC_OVERRIDE);
-}
-
 /* Only who has CAP_SETPCAP may: for all others no_new_privs must do, which is as good. */
 static void narrow_bounding_set(uint64_t keep)
 {

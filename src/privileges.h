@@ -18,9 +18,6 @@
 /* What may be used now. */
 uint64_t privileges__effective(void);
 
-/* What lets this process read files whatever their modes: the lesser of the two if there are both. */
-uint64_t privileges__to_read(void);
-
 /*
  * Keeps those of keep in all sets, the ambient and the bounding one too, and lets no
  * program that is executed later gain any. 0 or a negative errno (not printed).

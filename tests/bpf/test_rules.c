@@ -5,6 +5,7 @@
  * when the rules change.
  */
 #include "harness.h"
+#include "src/mapclean.h"
 #include "src/rules.h"
 #include "tests/unit/rules_referee.h"
 
@@ -443,6 +444,73 @@ static void flows_go_with_a_pass(void)
 	}
 }
 
+/* --- a full table --------------------------------------------------------------------------- */
+
+#define SERVICES 10 /* ports from 100 on */
+#define FLOWS_EACH 10000
+
+static int ignore_event(void *ctx, const struct pping_event *event)
+{
+	(void)ctx;
+	(void)event;
+	return 0;
+}
+
+static void sum_removed(void *ctx, const struct mapclean_report *pass)
+{
+	*(__u64 *)ctx += pass->did.n[PPING_CLEANUP_REMOVED];
+}
+
+static void fill_flows(struct engine *e)
+{
+	for (int i = 0; i < SERVICES * FLOWS_EACH; i++) {
+		__u16 sport = 1000 + i / SERVICES, dport = 100 + i % SERVICES;
+
+		RUN_PACKET(e, TC_EGRESS, ack(CLIENT, SERVER, 1, 1, .sport = sport, .dport = dport));
+		RUN_PACKET(e, TC_INGRESS,
+			   ack(SERVER, CLIENT, 1, 1, .sport = dport, .dport = sport));
+		if (i % 1024 == 0)
+			perf_buffer__consume(e->buffer);
+		e->events = 0;
+	}
+}
+
+/*
+ * Where a read of the iterator stops behind an entry that it has removed, the next one of
+ * that bucket is passed over: all must be gone nevertheless, and the last pass must have
+ * looked at all that stay.
+ */
+static void all_of_a_full_table_that_should_go_go(void)
+{
+	struct engine *e = bpf_ready() ? engine__open_sized(&with_rules, 131072) : NULL;
+	__u64 removed = 0;
+	struct mapclean_settings set = { .ctx = &removed,
+					 .announce = ignore_event,
+					 .passed = sum_removed };
+	struct mapclean *clean;
+	__u64 there;
+
+	if (!e)
+		return;
+	RULES(e, 0, "192.0.2.1");
+	fill_flows(e);
+	there = engine__flows(e, NULL);
+	CHECK(there > SERVICES * FLOWS_EACH / 10 * 9);
+	set.program = e->skel->progs.pping_clean;
+	set.flows_fd = bpf_map__fd(e->skel->maps.flows);
+	set.cleanup_fd = bpf_map__fd(e->skel->maps.cleanup);
+	set.max_flows = 131072;
+	CHECK_INT(mapclean__new(&clean, NULL, &set), 0);
+	RULES(e, 1, ":101", ":102", ":103", ":104", ":105", ":106", ":107", ":108", ":109");
+	CHECK_INT(mapclean__run_pass(clean), 0);
+	printf("# %llu passes\n", (unsigned long long)mapclean__total(clean)->passes);
+	CHECK_INT(engine__flows(e, NULL), FLOWS_EACH);
+	CHECK_INT(removed, there - FLOWS_EACH);
+	CHECK_INT(mapclean__last(clean)->did.n[PPING_CLEANUP_SEEN], FLOWS_EACH);
+	CHECK_INT(mapclean__last(clean)->did.n[PPING_CLEANUP_REMOVED], 0);
+	mapclean__free(clean);
+}
+
 int main(void)
 {
 	CASE(random_rules);
@@ -452,5 +520,6 @@ int main(void)
 	CASE(known_flows_ask_nothing);
 	CASE(flows_go_with_a_packet);
 	CASE(flows_go_with_a_pass);
+	CASE(all_of_a_full_table_that_should_go_go);
 	return TEST_EXIT();
 }

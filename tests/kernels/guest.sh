@@ -240,7 +240,7 @@ is_older() {
 }
 
 is_below_floor() {
-    is_older 5 12
+    is_older 5 13
 }
 
 has_tcx() {
@@ -265,6 +265,7 @@ below_floor() {
 features_probed() {
     local want=
     ! is_older 5 12 || want+='every run: atomic compare-and-exchange '
+    ! is_older 5 13 || want+='every run: global functions with pointers to memory '
     ! is_older 5 18 || want+='xdp: the helper bpf_xdp_load_bytes '
     /bin/test_features print >"$RUN/out"
     cat "$RUN/out"
@@ -575,6 +576,25 @@ dispatcher_leftover_replaced() {
     ours_left 0
 }
 
+# One of two runs that were killed, and the other's.
+dispatcher_leftovers_replaced() {
+    local first
+    load_beside
+    start first -TC -i c0 -I xdp
+    first=$LAST
+    start second -TC -i c0 -I xdp
+    kill -9 "$first" "$LAST"
+    sleep 0.5
+    [ "$(dispatched | grep -c pping_xdp)" = 2 ] || fail "not two of them" "$(dispatched)"
+    start pping -TC -i c0 -I xdp
+    [ "$(dispatched | grep -c pping_xdp)" = 1 ] || fail "not replaced" "$(dispatched)"
+    traffic 9
+    stop "$LAST" pping
+    measured pping 9
+    other_runs
+    ours_left 0
+}
+
 occupied_is_refused() {
     local status=0
     bpftool prog load $OTHER /sys/fs/bpf/other
@@ -599,7 +619,9 @@ xdp_killed() {
     start pping -TC -i c0 -I xdp
     kill -9 "$LAST"
     if has_tcx; then ours_left 0; else ours_left 1; fi
-    ! in_ns c ip link show c0 | grep xdp
+    ! in_ns c ip link show c0 | grep xdp || fail "it is there"
+    measure 9 -i c0 -I xdp
+    attached_as pping "xdp native, $(tc_how)"
 }
 
 clsact_leftover_replaced() {

@@ -69,8 +69,8 @@ perf_restricted() {
     systemctl start pping@lo
     until_true eval "journalctl -q -o cat -u pping@lo | grep 'kernel.perf_event_paranoid is above 2'"
     systemctl stop pping@lo
-    journalctl -q -o cat -u pping@lo | grep 'kernel.perf_event_paranoid is above 2' || return
-    echo 2 >/proc/sys/kernel/perf_event_paranoid
+    echo 2 >/proc/sys/kernel/perf_event_paranoid # for all that follows
+    journalctl -q -o cat -u pping@lo | grep 'kernel.perf_event_paranoid is above 2'
 }
 
 # No interface yet: it is tried again until there is one.
@@ -105,6 +105,7 @@ reload_begins_file() {
 comes_back_after_kill() {
     local before
     before=$(pid)
+    [ "$before" -gt 1 ] || return # 0 would be ourselves
     pings
     sleep 2
     kill -9 "$before"
@@ -133,6 +134,83 @@ stops_in_order() {
     rtts $FILES/*.gz 20
 }
 
+# --- the package, in the place of what "make install" put there -----------------
+
+# What is installed or made, but for what dpkg, systemd and the journal keep about themselves.
+files() {
+    find / -xdev '(' -path /proc -o -path /sys -o -path /dev -o -path /run -o -path /tmp -o -path /root \
+        -o -path /var/log -o -path /var/cache -o -path /var/lib/dpkg ')' -prune \
+        -o '(' ! -type d -o -name '*pping*' ')' -printf '%p %y %l\n' | sort
+}
+
+# What has come since package_installs.
+new_files() {
+    files | diff /tmp/files - | grep '^[<>]'
+}
+
+no_units() {
+    ! systemctl list-units --all --plain --no-legend 'pping@*' | grep . &&
+        ! systemctl list-unit-files --plain --no-legend 'pping@*' | grep .
+}
+
+# As Debian has it: it comes with what its kernels take.
+package_installs() {
+    (cd / && xargs rm -f) </root/made
+    rm -rf /etc/default/pping* /var/lib/pping /var/lib/private/pping
+    systemctl daemon-reload
+    systemctl reset-failed
+    no_units || return
+    files >/tmp/files
+    echo 3 >/proc/sys/kernel/perf_event_paranoid
+    dpkg -i /root/pping.deb || return
+    # nothing runs before an interface is named
+    ! systemctl list-units --all --plain --no-legend 'pping@*' | grep . || return
+    echo 'PPING_OPTIONS="-TC -r 0 -F jsonl -w %H%M%S.jsonl.gz"' >>/etc/default/pping
+    SINCE=$(date +%s)
+    systemctl enable --now "$UNIT" && until_true said_often 1 'is being monitored' || return
+    pings
+    sleep 1
+    rtts $FILES/*.part 8
+}
+
+# The unit goes on with the new program, in a new file.
+package_upgrades() {
+    local before
+    before=$(pid)
+    sleep 1
+    dpkg -i /root/later.deb && dpkg-query -W pping | grep '+later' || return
+    until_true said_often 2 'is being monitored' || return
+    [ "$(pid)" != "$before" ] && [ "$(readlink "/proc/$(pid)/exe")" = /usr/sbin/pping ] || return
+    [ "$(systemctl is-enabled "$UNIT")" = enabled ] || return
+    rtts $FILES/*.gz 8 || return
+    pings
+    sleep 1
+    ls $FILES
+    rtts $FILES/*.part 8
+}
+
+# Removed, it stops in good order; what was measured stays.
+package_purges() {
+    local process
+    process=$(pid)
+    dpkg --purge pping || return
+    [ ! -e "/proc/$process" ] || return
+    said_often 2 '^RTTs\|^  *RTTs' || return
+    ! tc qdisc show dev veth0 | grep clsact || return
+    new_files
+    [ "$(new_files | grep -vc '^> /var/lib/\(private/\)\?pping')" = 0 ] && no_units || return
+    [ "$(find $FILES/ -type f ! -name '*.gz')" = '' ] && rtts $FILES/*.gz 16
+}
+
+# Where nothing measured is there, nothing is left.
+package_leaves_nothing() {
+    dpkg -i /root/pping.deb && systemctl enable --now "$UNIT" && until_true said_often 3 'is being monitored' ||
+        return
+    systemctl stop "$UNIT" && rm $FILES/* && dpkg --purge pping || return
+    new_files
+    [ "$(new_files)" = '' ] && no_units
+}
+
 check() {
     local status
     "$@" >/tmp/log 2>&1
@@ -142,13 +220,14 @@ check() {
     else
         {
             cat /tmp/log
-            journalctl -q -o cat -u "$UNIT" --since "@$SINCE" | tail -n 20
+            journalctl -q -o cat -u 'pping@*' --since "@$SINCE" | tail -n 20
         } | sed 's/^/# /'
         echo "not ok systemd_$1"
     fi
 }
 
 echo "kernel $(uname -v | sed -n 's/.*Debian \([0-9.]*\).*/\1/p')"
+depmod # kmod reads another index than the one that came with them
 for module in veth sch_netem sch_ingress cls_bpf act_bpf; do
     modprobe $module || echo "not ok module_$module"
 done
@@ -166,6 +245,14 @@ check reload_begins_file
 check comes_back_after_kill
 check interface_comes_back
 check stops_in_order
+if [ -e /root/later.deb ]; then
+    check package_installs
+    check package_upgrades
+    check package_purges
+    check package_leaves_nothing
+else
+    echo "skip systemd_package: needs dpkg-dev and debhelper"
+fi
 echo "# $(systemctl --version | head -n 1)"
 echo "end of checks"
 systemctl --no-block poweroff --force --force

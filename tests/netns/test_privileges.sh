@@ -257,6 +257,23 @@ lists_again_by_the_other_right() {
     ended
 }
 
+# ... and with the one that writing has kept.
+root_writes_and_reads_lists_again() {
+    local dir=$LAB_TMP/lists
+    install -d -o $SOMEBODY -m 700 "$dir"
+    echo 192.0.2.0/24 >"$dir/list"
+    chmod 600 "$dir/list"
+    chown $SOMEBODY "$dir/list"
+    lab_spawn r "$OUT" "$PPING" -i r0 -C -r 0 --exclude-file "$dir/list" -w "$LAB_TMP/written"
+    PPING_PID=$LAB_PID PPING_NS=r PPING_IF=r0 PPING_OUT=$OUT
+    confined
+    kept $DAC_OVERRIDE
+    echo 198.51.100.0/24 >>"$dir/list"
+    kill -HUP "$PPING_PID"
+    lab_until 3 grep -q 'read again: 0 entries to include, 2 to exclude' "$OUT.err"
+    ended
+}
+
 no_sandbox() {
     pping_start r r0 "$OUT" -C -r 0 --no-sandbox
     lab_until 5 monitored
@@ -299,6 +316,7 @@ case_run root_gives_up_while_anonymizing root_keeps $IPC_LOCK --anonymize ipcryp
 case_run root_writes_anywhere root_writes_anywhere
 case_run root_reads_lists_again root_reads_lists_again
 case_run lists_again_by_the_other_right lists_again_by_the_other_right
+case_run root_writes_and_reads_lists_again root_writes_and_reads_lists_again
 case_run no_sandbox_keeps_all no_sandbox
 case_run captures_are_read_without_rights captures_too
 lab_end

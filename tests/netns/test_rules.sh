@@ -4,7 +4,7 @@
 # pping runs, nor in what it writes; also when a list changes.
 # shellcheck source=tests/netns/lab.sh
 . "$(dirname "$0")/lab.sh"
-lab_begin
+lab_begin curl
 
 OUT4=10.11.2.51 OUT6=fd00:11:2::51 # of two more hosts, behind the server's interface
 PORT=8080 # chat.py's
@@ -187,6 +187,35 @@ silent() {
     lacks closing "$OUT4\|$OUT6" "$JSONL"
 }
 
+# Tens of thousands of flows leave at once: none stays, and none looks evicted.
+many_leave() {
+    local list=$LAB_TMP/leave mac
+    case_cleanup() { lab_in r ip route del blackhole 10.11.66.0/24; }
+    lab_tool flood
+    lab_in r ip route add blackhole 10.11.66.0/24
+    mac=$(lab_in r ip -br link show dev r0 | awk '{ print $3 }')
+    : >"$list"
+    watch --exclude-file "$list" --metrics 9100 -c 0
+    # both directions of 30,000 forged flows, from 10.128.0.0/9
+    lab_spawn c "$LAB_TMP/flood" "$LAB_BIN/flood" c0 "$mac" 10.11.66.1 60000 pair 20000
+    lab_wait "$LAB_PID" 10 || fail "$(cat "$LAB_TMP/flood.err")"
+    echo 10.128.0.0/9 >"$list.new" && mv "$list.new" "$list"
+    kill -HUP "$PPING_PID"
+    lab_until 5 grep -q "read again: 0 entries to include, 1 to exclude" "$PPING_OUT.err"
+    lab_in r curl -fsS http://127.0.0.1:9100/metrics >"$LAB_TMP/metrics"
+    metric pping_flows_seen_total 20000 31000
+    metric pping_flows_evicted_total 0 0
+    [ "$(sed -n 's/^pping_flows{.*"both"} //p' "$LAB_TMP/metrics")" -lt 100 ]
+    pping_stop
+    lacks . evicted "$PPING_OUT.err"
+}
+
+# metric NAME LEAST MOST
+metric() {
+    awk -v name="$1" -v least="$2" -v most="$3" 'index($1, name "{") == 1 { n++; value = $NF }
+        END { print name, value; exit !(n == 1 && value >= least && value <= most) }' "$LAB_TMP/metrics"
+}
+
 JSONL=$LAB_TMP/rtts.jsonl
 lab_up || exit 1
 lab_in s ip addr add "$OUT4/24" dev s0 && lab_in s ip addr add "$OUT6/64" dev s0 nodad || exit 1
@@ -200,4 +229,5 @@ case_run rules_aggregated aggregated
 case_run rules_reread reread
 case_run rules_silent silent
 case_run rules_silent_uncleaned silent -c 0
+case_run rules_many_leave many_leave
 lab_end
