@@ -758,7 +758,10 @@ static int reopen_output(struct sink *s)
 	/* what is pending belongs to the old file; its fd may go with it */
 	stop_watching(s);
 	err = output__reopen(s->output);
-	return err || !s->is_file ? err : put_begin(s);
+	if (!err && s->is_file)
+		err = put_begin(s);
+	/* or what a slow reader has not taken would wait for ever: nobody watches for it now */
+	return err ? err : flush_output(s);
 }
 
 int sink__reopen(struct sink *s)

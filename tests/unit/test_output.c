@@ -1,130 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Files, pipes, terminals and sockets: full, closed, slow, renamed. */
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/time.h>
-#include <sys/wait.h>
 #include <termios.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "src/output.h"
 #include "src/output_file.h"
-#include "tests/unit/test.h"
+#include "tests/unit/files.h"
 
 #define PENDING_LIMIT (4 << 20)
 #define NOBODY 65534
 
-static char dir[64];
 static const struct format_settings plain;
-
-/* --- files ----------------------------------------------------------------------- */
-
-static const char *path_of(const char *name)
-{
-	static char path[4][PATH_MAX];
-	static int next;
-	char *p = path[next++ % 4];
-
-	snprintf(p, PATH_MAX, "%s/%s", dir, name);
-	return p;
-}
-
-static struct text read_fd(int fd)
-{
-	struct text t = { 0 };
-	ssize_t n;
-
-	while ((n = read(fd, text__reserve(&t, 65537), 65536)) > 0)
-		t.len += (size_t)n;
-	*text__reserve(&t, 1) = 0;
-	return t;
-}
-
-static struct text read_file(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct text t = { 0 };
-
-	CHECK(fd >= 0);
-	if (fd < 0) {
-		*text__reserve(&t, 1) = 0;
-		return t;
-	}
-	t = read_fd(fd);
-	close(fd);
-	return t;
-}
-
-static void check_file(const char *path, const char *want)
-{
-	struct text t = read_file(path);
-
-	CHECK_STR(t.data, want);
-	text__free(&t);
-}
-
-static void write_file(const char *path, const char *content)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-
-	CHECK(fd >= 0 && write(fd, content, strlen(content)) == (ssize_t)strlen(content));
-	close(fd);
-}
-
-/* --- standard output and standard error ------------------------------------------- */
-
-static int saved_stdout = -1, saved_stderr = -1, stderr_pipe = -1;
-
-static void stdout_to(int fd)
-{
-	fflush(stdout);
-	saved_stdout = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-	if (fd < 0)
-		close(STDOUT_FILENO);
-	else
-		dup2(fd, STDOUT_FILENO);
-}
-
-static void stdout_back(void)
-{
-	dup2(saved_stdout, STDOUT_FILENO);
-	close(saved_stdout);
-}
-
-/* A pipe, because a file would feel RLIMIT_FSIZE. */
-static void catch_stderr(void)
-{
-	int fd[2];
-
-	CHECK(!pipe2(fd, O_CLOEXEC));
-	saved_stderr = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
-	dup2(fd[1], STDERR_FILENO);
-	close(fd[1]);
-	stderr_pipe = fd[0];
-}
-
-static const char *caught_stderr(void)
-{
-	static struct text t;
-
-	dup2(saved_stderr, STDERR_FILENO);
-	close(saved_stderr);
-	text__free(&t);
-	t = read_fd(stderr_pipe);
-	close(stderr_pipe);
-	return t.data;
-}
 
 /* --- records ------------------------------------------------------------------------ */
 
@@ -168,6 +58,14 @@ static void check_expected(const struct text *got, const struct format *format, 
 	CHECK_INT(got->len, want.len);
 	CHECK(got->len == want.len && !memcmp(got->data, want.data, want.len));
 	text__free(&want);
+}
+
+static void check_records(const char *path, const struct format *format, uint64_t count)
+{
+	struct text got = read_file(path);
+
+	check_expected(&got, format, count);
+	text__free(&got);
 }
 
 static struct output *open_output(const char *path, const struct format *format)
@@ -221,16 +119,13 @@ static void nothing_at_all(void)
 static void json_array(void)
 {
 	struct output *out = open_output(path_of("array.json"), &format_json);
-	struct text got;
 
 	check_file(path_of("array.json"), "[\n");
 	add(out, &format_json, 0, 3);
 	CHECK_INT(output__flush(out), 0);
 	add(out, &format_json, 3, 2);
 	CHECK_INT(output__close(out, 0), 0);
-	got = read_file(path_of("array.json"));
-	check_expected(&got, &format_json, 5);
-	text__free(&got);
+	check_records(path_of("array.json"), &format_json, 5);
 }
 
 static void json_refuses_existing(void)
@@ -317,22 +212,18 @@ static void says_why_it_cannot_open(void)
 static void truncated_under_us(void)
 {
 	struct output *out = open_output(path_of("truncated"), &format_jsonl);
-	struct text got;
 
 	add(out, &format_jsonl, 100, 50);
 	CHECK_INT(output__flush(out), 0);
 	CHECK_INT(truncate(path_of("truncated"), 0), 0);
 	add(out, &format_jsonl, 0, 2);
 	CHECK_INT(output__close(out, 0), 0);
-	got = read_file(path_of("truncated"));
-	check_expected(&got, &format_jsonl, 2);
-	text__free(&got);
+	check_records(path_of("truncated"), &format_jsonl, 2);
 }
 
 static void out_of_memory(void)
 {
 	struct output *out = open_output(path_of("memory"), &format_jsonl);
-	struct text got;
 
 	add(out, &format_jsonl, 0, 3);
 	output__text(out)->failed = true;
@@ -340,9 +231,7 @@ static void out_of_memory(void)
 	CHECK_INT(output__flush(out), -ENOMEM);
 	CHECK_INT(output__close(out, 0), -ENOMEM);
 	CHECK(strstr(caught_stderr(), "/memory: Cannot allocate memory\n"));
-	got = read_file(path_of("memory"));
-	check_expected(&got, &format_jsonl, 3);
-	text__free(&got);
+	check_records(path_of("memory"), &format_jsonl, 3);
 }
 
 /* --- full disks ---------------------------------------------------------------------- */
@@ -408,15 +297,6 @@ static int fill(const struct format *format, rlim_t limit, int *err, const char 
 	got = read_file(path);
 	n = whole_records(&got, format);
 	text__free(&got);
-	return n;
-}
-
-static int count_lines(const char *text)
-{
-	int n = 0;
-
-	for (; *text; text++)
-		n += *text == '\n';
 	return n;
 }
 
@@ -522,17 +402,14 @@ static void device_null(void)
 	CHECK_INT(output__close(out, 0), 0);
 }
 
-/* In a process and mount namespace of its own: a disk of 64 KiB. */
-static int fill_tmpfs(const struct format *format)
+static void fill_disk(const void *ctx)
 {
+	const struct format *format = ctx;
 	struct output *out;
 	struct text got, want;
 	uint64_t n = 0;
 	int err = 0;
 
-	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-	    mount("tmpfs", dir, "tmpfs", 0, "size=65536"))
-		return 77;
 	catch_stderr();
 	out = open_output(path_of("file"), format);
 	while (!err) {
@@ -550,29 +427,12 @@ static int fill_tmpfs(const struct format *format)
 		n--;
 	}
 	CHECK(n && !memcmp(got.data, want.data, got.len));
-	return test_failed_here;
 }
 
 static void disk_full(void)
 {
-	const struct format *formats[] = { &format_jsonl, &format_json };
-	int i, status;
-	pid_t pid;
-
-	for (i = 0; i < 2; i++) {
-		fflush(stdout);
-		pid = fork();
-		if (!pid) {
-			status = fill_tmpfs(formats[i]);
-			fflush(stdout);
-			_exit(status);
-		}
-		CHECK(waitpid(pid, &status, 0) == pid);
-		if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
-			SKIP("can't mount a tmpfs in a namespace of my own");
-		else
-			CHECK_INT(status, 0);
-	}
+	on_small_disk(65536, fill_disk, &format_jsonl);
+	on_small_disk(65536, fill_disk, &format_json);
 }
 
 /* What others wrote is theirs. */
@@ -634,26 +494,16 @@ static void redirected_stdout(void)
 
 /* --- pipes ----------------------------------------------------------------------------- */
 
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 static void reader_went_away(void)
 {
 	struct output *out;
-	int fd[2];
+	int fd;
 
-	CHECK(!pipe2(fd, O_CLOEXEC));
-	stdout_to(fd[1]);
-	close(fd[1]);
+	fd = stdout_to_pipe();
 	out = open_output(NULL, &format_jsonl);
 	add(out, &format_jsonl, 0, 1);
 	CHECK_INT(output__flush(out), 0);
-	close(fd[0]);
+	close(fd);
 	catch_stderr();
 	add(out, &format_jsonl, 1, 1);
 	CHECK_INT(output__flush(out), -EPIPE);
@@ -1182,18 +1032,16 @@ static void check_drop(int drains)
 	unsigned long long bytes, records, first = 10000, n = 20000;
 	struct text got = { 0 }, all = { 0 };
 	struct output *out;
-	int fd[2], i;
+	int fd, i;
 
 	for (i = 0; i < (int)n; i++) /* all of one length */
 		format_record(&all, &format_jsonl, first + (uint64_t)i, false);
-	CHECK(!pipe2(fd, O_CLOEXEC));
-	stdout_to(fd[1]);
-	close(fd[1]);
+	fd = stdout_to_pipe();
 	out = open_output(NULL, &format_jsonl);
 	add(out, &format_jsonl, first, n / 2);
 	CHECK_INT(output__flush(out), 1);
 	for (i = 0; i < drains; i++) {
-		drain(fd[0], &got);
+		drain(fd, &got);
 		CHECK_INT(output__flush(out), 1);
 	}
 	output__wrote_record(out); /* an event without text */
@@ -1205,8 +1053,8 @@ static void check_drop(int drains)
 		     "written",
 		     &records, &bytes) == 2);
 	stdout_back();
-	drain(fd[0], &got);
-	close(fd[0]);
+	drain(fd, &got);
+	close(fd);
 	CHECK_INT(got.len + bytes, all.len);
 	CHECK(!memcmp(got.data, all.data, got.len));
 	CHECK_INT(got.data[got.len - 1], '\n');
@@ -1227,11 +1075,9 @@ static void close_gives_up(void)
 {
 	struct output *out;
 	uint64_t start;
-	int fd[2];
+	int fd;
 
-	CHECK(!pipe2(fd, O_CLOEXEC));
-	stdout_to(fd[1]);
-	close(fd[1]);
+	fd = stdout_to_pipe();
 	out = open_output(NULL, &format_jsonl);
 	add(out, &format_jsonl, 0, 10000);
 	catch_stderr();
@@ -1240,7 +1086,7 @@ static void close_gives_up(void)
 	start = now_ms() - start;
 	caught_stderr();
 	stdout_back();
-	close(fd[0]);
+	close(fd);
 	CHECK(start >= 149 && start < 2000);
 }
 
@@ -1250,24 +1096,22 @@ static void pending_does_not_pile_up(void)
 	struct text got = { 0 };
 	struct output *out;
 	uint64_t n;
-	int fd[2];
+	int fd;
 
-	CHECK(!pipe2(fd, O_CLOEXEC));
-	stdout_to(fd[1]);
-	close(fd[1]);
+	fd = stdout_to_pipe();
 	out = open_output(NULL, &format_jsonl);
 	for (n = 0; n < 200000; n += 1000) {
 		add(out, &format_jsonl, n, n ? 1000 : 20000);
 		output__flush(out);
 		CHECK(output__poll_fd(out) >= 0);
-		CHECK(read(fd[0], text__reserve(&got, 40000), 40000) > 0);
+		CHECK(read(fd, text__reserve(&got, 40000), 40000) > 0);
 	}
 	CHECK(output__text(out)->len < 3 << 20);
 	catch_stderr();
 	CHECK_INT(output__close(out, 0), -ETIMEDOUT);
 	caught_stderr();
 	stdout_back();
-	close(fd[0]);
+	close(fd);
 	text__free(&got);
 }
 
@@ -1308,7 +1152,6 @@ static void reopen_after_rename(void)
 	const struct format *formats[] = { &format_jsonl, &format_json };
 	const char *path = path_of("rotated"), *old = path_of("rotated.1");
 	struct output *out;
-	struct text got;
 	int i;
 
 	for (i = 0; i < 2; i++) {
@@ -1320,14 +1163,10 @@ static void reopen_after_rename(void)
 		add(out, formats[i], 3, 2);
 		CHECK_INT(output__reopen(out), 0);
 		CHECK(output__first(out));
-		got = read_file(old);
-		check_expected(&got, formats[i], 5);
-		text__free(&got);
+		check_records(old, formats[i], 5);
 		add(out, formats[i], 0, 4);
 		CHECK_INT(output__close(out, 0), 0);
-		got = read_file(path);
-		check_expected(&got, formats[i], 4);
-		text__free(&got);
+		check_records(path, formats[i], 4);
 	}
 }
 
@@ -1337,7 +1176,6 @@ static void reopen_without_rename(void)
 	const struct format *formats[] = { &format_jsonl, &format_json };
 	const char *path = path_of("kept"), *said;
 	struct output *out;
-	struct text got;
 	int i;
 
 	for (i = 0; i < 2; i++) {
@@ -1355,9 +1193,7 @@ static void reopen_without_rename(void)
 		CHECK_INT(output__first(out), formats[i]->appendable);
 		add(out, formats[i], 3, 2);
 		CHECK_INT(output__close(out, 0), 0);
-		got = read_file(path);
-		check_expected(&got, formats[i], 5);
-		text__free(&got);
+		check_records(path, formats[i], 5);
 	}
 }
 
@@ -1365,7 +1201,6 @@ static void reopen_fails(void)
 {
 	char path[PATH_MAX], gone[PATH_MAX];
 	struct output *out;
-	struct text got;
 
 	snprintf(gone, sizeof(gone), "%s", path_of("gone"));
 	CHECK(!mkdir(gone, 0700));
@@ -1378,30 +1213,26 @@ static void reopen_fails(void)
 	CHECK(strstr(caught_stderr(), "No such file or directory; going on with the old file\n"));
 	add(out, &format_jsonl, 1, 1);
 	CHECK_INT(output__close(out, 0), 0);
-	got = read_file(path_of("elsewhere/file"));
-	check_expected(&got, &format_jsonl, 2);
-	text__free(&got);
+	check_records(path_of("elsewhere/file"), &format_jsonl, 2);
 }
 
 static void reopen_stdout(void)
 {
 	struct output *out;
 	struct text got;
-	int fd[2];
+	int fd;
 
-	CHECK(!pipe2(fd, O_CLOEXEC));
-	stdout_to(fd[1]);
-	close(fd[1]);
+	fd = stdout_to_pipe();
 	out = open_output(NULL, &format_json);
 	add(out, &format_json, 0, 1);
 	CHECK_INT(output__reopen(out), 0);
 	add(out, &format_json, 1, 1);
 	CHECK_INT(output__close(out, 0), 0);
 	stdout_back();
-	got = read_fd(fd[0]);
+	got = read_fd(fd);
 	check_expected(&got, &format_json, 2);
 	text__free(&got);
-	close(fd[0]);
+	close(fd);
 }
 
 /* The disk is full: no empty new file stays behind, and the old one is as whole as can be. */
@@ -1438,13 +1269,9 @@ static void reopen_on_full_disk(void)
 
 int main(void)
 {
-	char command[80];
-
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
-	strcpy(dir, "/tmp/test_output.XXXXXX");
-	if (!mkdtemp(dir))
-		return EXIT_FAILURE;
+	begin_dir("test_output");
 	RUN(writes_and_appends);
 	RUN(nothing_at_all);
 	RUN(json_array);
@@ -1487,8 +1314,6 @@ int main(void)
 	RUN(reopen_fails);
 	RUN(reopen_stdout);
 	RUN(reopen_on_full_disk);
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	if (system(command))
-		return EXIT_FAILURE;
+	end_dir();
 	return TEST_EXIT();
 }
