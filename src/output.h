@@ -17,6 +17,7 @@
 #define SRC_OUTPUT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "format.h"
 #include "text.h"
@@ -37,7 +38,10 @@ int output__open(struct output **out, const char *path, const struct format *for
 struct text *output__text(struct output *out);
 /* True until the first record of this file was formatted: caller calls output__wrote_record() after each. */
 bool output__first(const struct output *out);
-void output__wrote_record(struct output *out);
+/* event: one that was measured, not one about the run. */
+void output__wrote_record(struct output *out, bool event);
+/* Events that were written or are on their way; those that an error kept out are not. */
+uint64_t output__events(const struct output *out);
 
 /*
  * Write what can be written without blocking. 0 when all went out, 1 when some
@@ -71,11 +75,12 @@ int output__reopen(struct output *out);
 /*
  * Write format->end, flush waiting at most timeout_ms for a slow reader, close.
  * 0 or a negative errno (printed, here or before); -ETIMEDOUT: what the reader
- * did not take is dropped, the message counts it. NULL is fine.
+ * did not take is dropped, the message counts it.
  */
 int output__close(struct output *out, int timeout_ms);
 
 /* The same for a run that did not come about: a file made for it alone goes, so that the next one can make it. */
 int output__discard(struct output *out);
+void output__free(struct output *out); /* after one of the two; NULL is fine */
 
 #endif /* SRC_OUTPUT_H */

@@ -31,7 +31,7 @@ static void add(struct output *out, const struct format *format, uint64_t from, 
 
 	for (i = from; i < from + count; i++) {
 		format_record(output__text(out), format, i, output__first(out));
-		output__wrote_record(out);
+		output__wrote_record(out, true);
 	}
 }
 
@@ -79,6 +79,14 @@ static struct output *open_output(const char *path, const struct format *format)
 	return out;
 }
 
+static int close_output(struct output *out, int timeout_ms)
+{
+	int err = output__close(out, timeout_ms);
+
+	output__free(out);
+	return err;
+}
+
 /* --- regular files ------------------------------------------------------------------- */
 
 static void writes_and_appends(void)
@@ -96,7 +104,7 @@ static void writes_and_appends(void)
 		CHECK_INT(output__poll_fd(out), -1);
 		CHECK_INT(output__flush(out), 0);
 		add(out, &format_jsonl, 1, 1);
-		CHECK_INT(output__close(out, 0), 0);
+		CHECK_INT(close_output(out, 0), 0);
 	}
 	check_file(path,
 		   "{\"timestamp\":0,\"lost_events\":0}\n{\"timestamp\":1,\"lost_events\":1}\n"
@@ -108,12 +116,11 @@ static void nothing_at_all(void)
 	struct output *out = open_output(path_of("empty.jsonl"), &format_jsonl);
 
 	CHECK_INT(output__flush(out), 0);
-	CHECK_INT(output__close(out, 0), 0);
+	CHECK_INT(close_output(out, 0), 0);
 	check_file(path_of("empty.jsonl"), "");
 	out = open_output(path_of("empty.json"), &format_json);
-	CHECK_INT(output__close(out, 0), 0);
+	CHECK_INT(close_output(out, 0), 0);
 	check_file(path_of("empty.json"), "[\n\n]\n");
-	CHECK_INT(output__close(NULL, 0), 0);
 }
 
 static void json_array(void)
@@ -124,7 +131,7 @@ static void json_array(void)
 	add(out, &format_json, 0, 3);
 	CHECK_INT(output__flush(out), 0);
 	add(out, &format_json, 3, 2);
-	CHECK_INT(output__close(out, 0), 0);
+	CHECK_INT(close_output(out, 0), 0);
 	check_records(path_of("array.json"), &format_json, 5);
 }
 
@@ -148,7 +155,7 @@ static void records_without_text(void)
 
 	add(out, &format_ppviz, 0, 3);
 	CHECK(output__first(out));
-	CHECK_INT(output__close(out, 0), 0);
+	CHECK_INT(close_output(out, 0), 0);
 	check_file(path_of("ppviz"), "");
 }
 
@@ -183,7 +190,7 @@ static void flags_and_mode(void)
 	flags = flags_of(path_of("flags"), &fd_flags);
 	CHECK(flags >= 0 && flags & O_APPEND);
 	CHECK(fd_flags & FD_CLOEXEC);
-	CHECK_INT(output__close(out, 0), 0);
+	CHECK_INT(close_output(out, 0), 0);
 	CHECK(!stat(path_of("flags"), &st));
 	CHECK_INT(st.st_mode & 07777, 0640);
 	umask(old);
@@ -217,7 +224,7 @@ static void truncated_under_us(void)
 	CHECK_INT(output__flush(out), 0);
 	CHECK_INT(truncate(path_of("truncated"), 0), 0);
 	add(out, &format_jsonl, 0, 2);
-	CHECK_INT(output__close(out, 0), 0);
+	CHECK_INT(close_output(out, 0), 0);
 	check_records(path_of("truncated"), &format_jsonl, 2);
 }
 
@@ -229,7 +236,7 @@ static void out_of_memory(void)
 	output__text(out)->failed = true;
 	catch_stderr();
 	CHECK_INT(output__flush(out), -ENOMEM);
-	CHECK_INT(output__close(out, 0), -ENOMEM);
+	CHECK_INT(close_output(out, 0), -ENOMEM);
 	CHECK(strstr(caught_stderr(), "/memory: Cannot allocate memory\n"));
 	check_records(path_of("memory"), &format_jsonl, 3);
 }
@@ -286,7 +293,7 @@ static int fill(const struct format *format, rlim_t limit, int *err, const char 
 		add(out, format, 10, 0);
 		second = output__flush(out);
 		CHECK_INT(second, *err);
-		second = output__close(out, 0);
+		second = close_output(out, 0);
 		CHECK(!*err || second == *err);
 		*err = second;
 	}
@@ -374,7 +381,7 @@ static void check_device(const char *path, const char *name)
 	CHECK_INT(output__text(out)->len, 0);
 	CHECK_INT(output__poll_fd(out), -1);
 	CHECK_INT(output__reopen(out), -ENOSPC);
-	CHECK_INT(output__close(out, 1000), -ENOSPC);
+	CHECK_INT(close_output(out, 1000), -ENOSPC);
 	CHECK_STR(caught_stderr(), want);
 }
 
@@ -399,7 +406,7 @@ static void device_null(void)
 
 	add(out, &format_json, 0, 1000);
 	CHECK_INT(output__flush(out), 0);
-	CHECK_INT(output__close(out, 0), 0);
+	CHECK_INT(close_output(out, 0), 0);
 }
 
 static void fill_disk(const void *ctx)
@@ -418,7 +425,7 @@ static void fill_disk(const void *ctx)
 		err = output__flush(out);
 	}
 	CHECK_INT(err, -ENOSPC);
-	CHECK_INT(output__close(out, 0), -ENOSPC);
+	CHECK_INT(close_output(out, 0), -ENOSPC);
 	CHECK(strstr(caught_stderr(), "/file: No space left on device: "));
 	got = read_file(path_of("file"));
 	CHECK(got.len > 60000 && got.len <= 65536);
@@ -478,7 +485,7 @@ static void redirected_stdout(void)
 	limit_file_size(7 + 3 * 32 + 5);
 	CHECK_INT(output__flush(out), -EFBIG);
 	limit_file_size(RLIM_INFINITY);
-	CHECK_INT(output__close(out, 0), -EFBIG);
+	CHECK_INT(close_output(out, 0), -EFBIG);
 	CHECK_STR(caught_stderr(),
 		  "pping: standard output: File too large: 1 record (32 bytes) not written\n");
 	stdout_back();
@@ -508,7 +515,7 @@ static void reader_went_away(void)
 	add(out, &format_jsonl, 1, 1);
 	CHECK_INT(output__flush(out), -EPIPE);
 	CHECK_INT(output__flush(out), -EPIPE);
-	CHECK_INT(output__close(out, 1000), -EPIPE);
+	CHECK_INT(close_output(out, 1000), -EPIPE);
 	CHECK_STR(caught_stderr(),
 		  "pping: standard output: reader went away: 1 record (32 bytes) not written\n");
 
@@ -517,7 +524,7 @@ static void reader_went_away(void)
 	out = open_output(NULL, &format_jsonl);
 	add(out, &format_jsonl, 0, 1);
 	CHECK_INT(output__flush(out), -EPIPE);
-	CHECK_INT(output__close(out, 0), -EPIPE);
+	CHECK_INT(close_output(out, 0), -EPIPE);
 	CHECK_INT(count_lines(caught_stderr()), 1);
 	stdout_back();
 }
@@ -551,7 +558,7 @@ static void fill_and_drain(int reader, const struct format *format)
 	CHECK(!output__full(out));
 	while ((len = read(reader, text__reserve(&got, 65536), 65536)) > 0)
 		got.len += (size_t)len;
-	CHECK_INT(output__close(out, 0), 0);
+	CHECK_INT(close_output(out, 0), 0);
 	while ((len = read(reader, text__reserve(&got, 65536), 65536)) > 0)
 		got.len += (size_t)len;
 	check_expected(&got, format, n);
@@ -615,7 +622,7 @@ static void slow_socket(void)
 	add(out, &format_jsonl, 0, 1);
 	err = output__flush(out);
 	CHECK(err == -EPIPE || err == -ECONNRESET);
-	CHECK_INT(output__close(out, 0), err);
+	CHECK_INT(close_output(out, 0), err);
 	CHECK(strstr(caught_stderr(), "reader went away"));
 	alarm(0);
 	stdout_back();
@@ -662,7 +669,7 @@ static void named_pipe(void)
 		add(out, format, 0, 100);
 		CHECK_INT(output__flush(out), 0);
 		CHECK_INT(output__reopen(out), 0);
-		CHECK_INT(output__close(out, 0), 0);
+		CHECK_INT(close_output(out, 0), 0);
 		got = read_fd(fd);
 		check_expected(&got, format, 100);
 		text__free(&got);
@@ -724,7 +731,7 @@ static void fifo_without_reader(void)
 	fd = open_reader(path);
 	CHECK_INT(output__flush(out), 0);
 	add(out, &format_jsonl, 100, 10);
-	CHECK_INT(output__close(out, 0), 0);
+	CHECK_INT(close_output(out, 0), 0);
 	said = caught_stderr();
 	CHECK(strstr(said, "/early: nobody reads it yet; waiting for a reader\n"));
 	CHECK(strstr(said, "/early: has a reader now\n"));
@@ -759,7 +766,7 @@ static void change_readers(uint64_t records, size_t bytes)
 	fd = open_reader(path);
 	while (output__flush(out) == 1)
 		read_some(fd, &got, 65536);
-	CHECK_INT(output__close(out, 0), 0);
+	CHECK_INT(close_output(out, 0), 0);
 	read_some(fd, &got, 1 << 20);
 	close(fd);
 	/* nobody yet, somebody, gone, back; and not the other 39 times */
@@ -799,7 +806,7 @@ static void fifo_keeps_what_may_be_wanted(void)
 		read_some(fd, &got, 65536);
 		CHECK(output__text(out)->len < 4 * 65536);
 	}
-	CHECK_INT(output__close(out, 0), 0);
+	CHECK_INT(close_output(out, 0), 0);
 	*text__reserve(&got, 1) = 0;
 	check_expected(&got, &format_jsonl, 100000);
 	close(fd);
@@ -822,7 +829,7 @@ static void fifo_ends_deserted(void)
 	read_some(fd, &got, 3 * 32 + 5);
 	close(fd);
 	start = now_ms();
-	CHECK_INT(output__close(out, 150), -EPIPE);
+	CHECK_INT(close_output(out, 150), -EPIPE);
 	CHECK(now_ms() - start >= 149 && now_ms() - start < 2000);
 	said = caught_stderr();
 	CHECK(strstr(said, "its reader went away; waiting for another one\n"));
@@ -833,13 +840,13 @@ static void fifo_ends_deserted(void)
 	catch_stderr();
 	out = open_output(path, &format_jsonl);
 	add(out, &format_jsonl, 0, 10);
-	CHECK_INT(output__close(out, 10), -ENXIO);
+	CHECK_INT(close_output(out, 10), -ENXIO);
 	CHECK(strstr(caught_stderr(), ": 10 records (320 bytes) not written\n"));
 
 	/* nothing to say, nobody to hear it */
 	catch_stderr();
 	out = open_output(path, &format_jsonl);
-	CHECK_INT(output__close(out, 0), 0);
+	CHECK_INT(close_output(out, 0), 0);
 	caught_stderr();
 }
 
@@ -853,7 +860,7 @@ static void fifo_has_one_writer(void)
 	catch_stderr();
 	CHECK_INT(output__open(&second, path, &format_jsonl), -EBUSY);
 	CHECK(strstr(caught_stderr(), "/claimed: another pping is writing to it\n"));
-	CHECK_INT(output__close(out, 0), 0);
+	CHECK_INT(close_output(out, 0), 0);
 	close(fd);
 }
 
@@ -871,7 +878,7 @@ static void fifo_is_replaced(void)
 	CHECK_INT(output__flush(out), 1);
 	write_file(path, "precious");
 	CHECK_INT(output__flush(out), -EPROTOTYPE);
-	CHECK_INT(output__close(out, 0), -EPROTOTYPE);
+	CHECK_INT(close_output(out, 0), -EPROTOTYPE);
 	CHECK(strstr(caught_stderr(),
 		     "/replaced: is no FIFO any more: 10 records (320 bytes) not written\n"));
 	check_file(path, "precious");
@@ -888,7 +895,7 @@ static void fifo_of_an_array(void)
 	catch_stderr();
 	add(out, &format_json, 0, 1);
 	CHECK_INT(output__flush(out), -EPIPE);
-	CHECK_INT(output__close(out, 0), -EPIPE);
+	CHECK_INT(close_output(out, 0), -EPIPE);
 	CHECK(strstr(caught_stderr(), "/array: reader went away: 1 record ("));
 }
 
@@ -928,7 +935,7 @@ static void shared_pipe(void)
 			while (output__flush(out))
 				poll(NULL, 0, 1);
 		}
-		_exit(output__close(out, 5000) ? 1 : 0);
+		_exit(close_output(out, 5000) ? 1 : 0);
 	}
 	close(fd[1]);
 	reader = fdopen(fd[0], "r");
@@ -973,7 +980,7 @@ static void interrupted(void)
 			add(out, &format_jsonl, n, 100);
 			output__flush(out);
 		}
-		status = output__close(out, 20000) ? 1 : 0;
+		status = close_output(out, 20000) ? 1 : 0;
 		setitimer(ITIMER_REAL, &never, NULL);
 		_exit(status);
 	}
@@ -1003,7 +1010,7 @@ static void close_waits_for_reader(void)
 		close(fd[1]);
 		out = open_output(NULL, &format_json);
 		add(out, &format_json, 0, 10000);
-		_exit(output__flush(out) == 1 && !output__close(out, 20000) ? 0 : 1);
+		_exit(output__flush(out) == 1 && !close_output(out, 20000) ? 0 : 1);
 	}
 	close(fd[1]);
 	poll(NULL, 0, 200);
@@ -1044,10 +1051,10 @@ static void check_drop(int drains)
 		drain(fd, &got);
 		CHECK_INT(output__flush(out), 1);
 	}
-	output__wrote_record(out); /* an event without text */
+	output__wrote_record(out, true); /* an event without text */
 	add(out, &format_jsonl, first + n / 2, n / 2);
 	catch_stderr();
-	CHECK_INT(output__close(out, 1), -ETIMEDOUT);
+	CHECK_INT(close_output(out, 1), -ETIMEDOUT);
 	CHECK(sscanf(caught_stderr(),
 		     "pping: standard output: reader too slow: %llu records (%llu bytes) not "
 		     "written",
@@ -1082,7 +1089,7 @@ static void close_gives_up(void)
 	add(out, &format_jsonl, 0, 10000);
 	catch_stderr();
 	start = now_ms();
-	CHECK_INT(output__close(out, 150), -ETIMEDOUT);
+	CHECK_INT(close_output(out, 150), -ETIMEDOUT);
 	start = now_ms() - start;
 	caught_stderr();
 	stdout_back();
@@ -1108,7 +1115,7 @@ static void pending_does_not_pile_up(void)
 	}
 	CHECK(output__text(out)->len < 3 << 20);
 	catch_stderr();
-	CHECK_INT(output__close(out, 0), -ETIMEDOUT);
+	CHECK_INT(close_output(out, 0), -ETIMEDOUT);
 	caught_stderr();
 	stdout_back();
 	close(fd);
@@ -1132,12 +1139,12 @@ static void begin_waits(void)
 	out = open_output(NULL, &format_json);
 	CHECK(output__poll_fd(out) >= 0);
 	format_json.event(output__text(out), &plain, &mark, 1, true);
-	output__wrote_record(out);
+	output__wrote_record(out, true);
 	CHECK(output__first(out));
 	drain(fd[0], &got);
 	got.len = 0;
 	add(out, &format_json, 0, 2);
-	CHECK_INT(output__close(out, 0), 0);
+	CHECK_INT(close_output(out, 0), 0);
 	stdout_back();
 	drain(fd[0], &got);
 	check_expected(&got, &format_json, 2);
@@ -1165,7 +1172,7 @@ static void reopen_after_rename(void)
 		CHECK(output__first(out));
 		check_records(old, formats[i], 5);
 		add(out, formats[i], 0, 4);
-		CHECK_INT(output__close(out, 0), 0);
+		CHECK_INT(close_output(out, 0), 0);
 		check_records(path, formats[i], 4);
 	}
 }
@@ -1192,7 +1199,7 @@ static void reopen_without_rename(void)
 					   "with the old file\n"));
 		CHECK_INT(output__first(out), formats[i]->appendable);
 		add(out, formats[i], 3, 2);
-		CHECK_INT(output__close(out, 0), 0);
+		CHECK_INT(close_output(out, 0), 0);
 		check_records(path, formats[i], 5);
 	}
 }
@@ -1212,7 +1219,7 @@ static void reopen_fails(void)
 	CHECK_INT(output__reopen(out), 0);
 	CHECK(strstr(caught_stderr(), "No such file or directory; going on with the old file\n"));
 	add(out, &format_jsonl, 1, 1);
-	CHECK_INT(output__close(out, 0), 0);
+	CHECK_INT(close_output(out, 0), 0);
 	check_records(path_of("elsewhere/file"), &format_jsonl, 2);
 }
 
@@ -1227,7 +1234,7 @@ static void reopen_stdout(void)
 	add(out, &format_json, 0, 1);
 	CHECK_INT(output__reopen(out), 0);
 	add(out, &format_json, 1, 1);
-	CHECK_INT(output__close(out, 0), 0);
+	CHECK_INT(close_output(out, 0), 0);
 	stdout_back();
 	got = read_fd(fd);
 	check_expected(&got, &format_json, 2);
@@ -1254,7 +1261,7 @@ static void reopen_on_full_disk(void)
 		limit_file_size(five.len - 1);
 		CHECK_INT(output__reopen(out), -EFBIG);
 		limit_file_size(RLIM_INFINITY);
-		CHECK_INT(output__close(out, 0), -EFBIG);
+		CHECK_INT(close_output(out, 0), -EFBIG);
 		said = caught_stderr();
 		CHECK(strstr(said,
 			     "/rotate-full: File too large: 1 record (33 bytes) not written\n"));

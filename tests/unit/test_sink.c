@@ -6,7 +6,7 @@
 #include "src/sink.h"
 #include "tests/unit/files.h"
 
-static struct options options;
+static struct options options = { .format = FORMAT_JSONL };
 static struct loop *loop;
 static struct sink *sink;
 
@@ -20,7 +20,7 @@ static void begin(const char *path)
 {
 	static const struct run_source source = { .counters = count };
 
-	options = (struct options){ .format = FORMAT_JSONL, .interface = "eth0" };
+	options.interface = "eth0";
 	options.write_path = path;
 	if (loop__new(&loop) || sink__open(&sink, &options, loop) || sink__begin(sink, &source))
 		abort();
@@ -66,9 +66,10 @@ static void check_rtts(const char *text, uint64_t count)
 	CHECK(!text);
 }
 
+static struct plan plan;
+
 static int end(int timeout_ms)
 {
-	struct plan plan;
 	int err = sink__close(sink, timeout_ms, &plan);
 
 	loop__free(loop);
@@ -115,11 +116,99 @@ static void reopened_while_full(void)
 	close(fd);
 }
 
+/* The summary's events are those that the reader was handed, and no others. */
+static void reader_goes_away(void)
+{
+	int fd = stdout_to_pipe(), i;
+	struct text got;
+
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	begin(NULL);
+	for (i = 0; i < 3; i++) {
+		add(100 * i, 100 * i + 100);
+		CHECK_INT(sink__flush(sink), 0);
+	}
+	got = read_fd(fd);
+	check_rtts(got.data, 300);
+	text__free(&got);
+	close(fd);
+	add(300, 310);
+	catch_stderr();
+	CHECK_INT(sink__flush(sink), -EPIPE);
+	/* what was on its way when the run ended */
+	add(310, 320);
+	CHECK_INT(sink__records(sink), 300);
+	CHECK_INT(end(0), -EPIPE);
+	CHECK_STR(caught_stderr(), "pping: standard output: reader went away: 10 records (1630 "
+				   "bytes) not written\n");
+	CHECK_INT(plan.events, 300);
+	stdout_back();
+}
+
+/* Those that a slow reader had not taken when the run was over are none either. */
+static void reader_is_too_slow(void)
+{
+	int fd = stdout_to_pipe(), lines;
+	struct text got;
+
+	begin(NULL);
+	add(0, 5000);
+	CHECK_INT(sink__flush(sink), 0);
+	CHECK_INT(sink__records(sink), 5000);
+	catch_stderr();
+	CHECK_INT(end(1), -ETIMEDOUT);
+	stdout_back();
+	got = read_fd(fd);
+	lines = count_lines(got.data);
+	CHECK(lines > 100 && lines < 5000);
+	CHECK_INT(plan.events, lines);
+	text__free(&got);
+	caught_stderr();
+	close(fd);
+}
+
+/* A file whose disk is full has what it has. */
+static void disk_is_full(const void *ctx)
+{
+	struct text got;
+	uint64_t n = 0;
+	int err = 0;
+
+	options = *(const struct options *)ctx;
+	catch_stderr();
+	begin(path_of("full.json"));
+	for (; !err; n += 100) {
+		add(n, n + 100);
+		err = sink__flush(sink);
+	}
+	CHECK_INT(err, -ENOSPC);
+	CHECK_INT(end(0), -ENOSPC);
+	caught_stderr();
+	got = read_file(path_of("full.json"));
+	CHECK(plan.events > 300 && plan.events < n);
+	check_rtts(got.data, plan.events);
+	text__free(&got);
+}
+
+static void full_disk(void)
+{
+	static const struct options jsonl = { .format = FORMAT_JSONL },
+				    json = { .format = FORMAT_JSON },
+				    records = { .format = FORMAT_JSONL, .run_records = true };
+
+	on_small_disk(65536, disk_is_full, &jsonl);
+	on_small_disk(65536, disk_is_full, &json);
+	on_small_disk(65536, disk_is_full, &records);
+}
+
 int main(void)
 {
 	signal(SIGPIPE, SIG_IGN);
 	begin_dir("test_sink");
 	RUN(reopened_while_full);
+	RUN(reader_goes_away);
+	RUN(reader_is_too_slow);
+	RUN(full_disk);
 	end_dir();
 	return TEST_EXIT();
 }
