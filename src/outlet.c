@@ -27,10 +27,11 @@ struct outlet {
 	struct output *output; /* either this */
 	struct rotation *rotation; /* or that */
 	struct commands *commands; /* NULL: none */
-	struct loop_source *writable; /* while something is pending */
-	struct loop_source *retry; /* and nobody reads */
+	struct loop_source *ready; /* while something is pending, or a FIFO's reader may go away */
+	struct loop_source *retry; /* while something is pending and nobody reads */
 	struct loop_source *tick;
 	int watched_fd;
+	uint32_t watched_for;
 	bool is_file; /* there is something to plan */
 	bool begun;
 	bool reporting; /* a report is on its way: a file holds it as a whole */
@@ -216,7 +217,7 @@ static int on_tick(void *ctx, uint64_t expirations)
 
 /* --- flushing ------------------------------------------------------------------------------ */
 
-static int on_writable(void *ctx, uint32_t epoll_events)
+static int on_ready(void *ctx, uint32_t epoll_events)
 {
 	(void)epoll_events;
 	return outlet__flush(ctx);
@@ -230,22 +231,23 @@ static int on_retry(void *ctx, uint64_t expirations)
 
 static void stop_watching(struct outlet *o)
 {
-	loop__remove(o->writable);
-	o->writable = NULL;
+	loop__remove(o->ready);
+	o->ready = NULL;
 	loop__remove(o->retry);
 	o->retry = NULL;
 }
 
-/* Be called again when fd takes more, or where there is none yet after a while. */
-static int watch(struct outlet *o, int fd)
+/* Be called again when fd has such an event, or where there is none yet after a while. */
+static int watch(struct outlet *o, int fd, uint32_t epoll_events)
 {
-	if (fd == o->watched_fd && (o->writable || o->retry))
+	if (fd == o->watched_fd && epoll_events == o->watched_for && (o->ready || o->retry))
 		return 0;
 	stop_watching(o);
 	o->watched_fd = fd;
+	o->watched_for = epoll_events;
 	if (fd < 0)
 		return loop__timer(o->set.loop, RETRY_NS, on_retry, o, &o->retry);
-	return loop__add(o->set.loop, fd, EPOLLOUT, on_writable, o, &o->writable);
+	return loop__add(o->set.loop, fd, epoll_events, on_ready, o, &o->ready);
 }
 
 static int flush_output(struct outlet *o)
@@ -255,7 +257,10 @@ static int flush_output(struct outlet *o)
 	if (pending < 0)
 		return pending;
 	if (pending)
-		return watch(o, output__poll_fd(o->output));
+		return watch(o, output__poll_fd(o->output), EPOLLOUT);
+	/* who takes its place at once would go on where it stopped */
+	if (output__reader_fd(o->output) >= 0)
+		return watch(o, output__reader_fd(o->output), EPOLLERR);
 	stop_watching(o);
 	return 0;
 }

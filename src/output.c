@@ -455,6 +455,11 @@ int output__poll_fd(const struct output *out)
 	return pending(out) && !output_file__is_regular(&out->file) ? out->file.fd : -1;
 }
 
+int output__reader_fd(const struct output *out)
+{
+	return out->lasting ? out->file.fd : -1;
+}
+
 bool output__full(const struct output *out)
 {
 	return pending(out) >= PENDING_LIMIT;
@@ -509,15 +514,27 @@ static int wait_for_room(struct output *out, int64_t left_ms)
 	return 0;
 }
 
-static int wait_for_reader(struct output *out, int timeout_ms)
+/* Nothing tells when it has been read: look now and then. False: its time is over, and it is there. */
+static bool wait_for_reading(struct output *out, int64_t left_ms)
+{
+	if (!out->lasting || out->file.fd < 0 || left_ms <= 0 || !output_file__unread(&out->file))
+		return false;
+	poll(NULL, 0, left_ms < LOOK_MS ? (int)left_ms : LOOK_MS);
+	return true;
+}
+
+/* All that is pending, and what a FIFO holds is read; 0 or a negative errno (printed). */
+static int flush_last(struct output *out, int timeout_ms)
 {
 	int64_t deadline = now_ms() + timeout_ms;
-	int err = 1;
+	int err = output__flush(out);
 
-	while (err == 1) {
-		err = wait_for_room(out, deadline - now_ms());
-		if (err && err != -EINTR)
-			return fail(out, err);
+	while (err == 1 || (!err && wait_for_reading(out, deadline - now_ms()))) {
+		if (err) {
+			err = wait_for_room(out, deadline - now_ms());
+			if (err && err != -EINTR)
+				return fail(out, err);
+		}
 		err = output__flush(out);
 	}
 	return err;
@@ -532,7 +549,9 @@ int output__discard(struct output *out)
 
 int output__close(struct output *out, int timeout_ms)
 {
-	if (!out->err && end_file(out) == 1)
-		wait_for_reader(out, timeout_ms);
+	if (!out->err && out->format->end)
+		out->format->end(&out->text);
+	if (!out->err)
+		flush_last(out, timeout_ms);
 	return close_file(out);
 }

@@ -11,7 +11,8 @@
  * slow a reader as can be. What was written and not read is kept for the next
  * one, who begins with a whole record; only what the pipe's reader took is gone.
  * That is exact for one writer, which is made sure of, and one reader at a time
- * which is not replaced within two calls of output__flush().
+ * which is not replaced before output__flush() is called again (output__reader_fd()
+ * tells when to).
  */
 #ifndef SRC_OUTPUT_H
 #define SRC_OUTPUT_H
@@ -60,6 +61,11 @@ int output__flush(struct output *out);
  * or until it was -1 after an output__flush() (it is closed then).
  */
 int output__poll_fd(const struct output *out);
+/*
+ * Of a FIFO that has a reader: fd to poll for POLLERR, which says that the reader is
+ * gone; then call output__flush() at once. -1 for none; good as output__poll_fd()'s is.
+ */
+int output__reader_fd(const struct output *out);
 /* Enough is pending that no more events should be drained. */
 bool output__full(const struct output *out);
 
@@ -73,7 +79,8 @@ bool output__full(const struct output *out);
 int output__reopen(struct output *out);
 
 /*
- * Write format->end, flush waiting at most timeout_ms for a slow reader, close.
+ * Write format->end, flush waiting at most timeout_ms for a slow reader, close. As
+ * long waits until the reader of a FIFO has read what is in it: it might die first.
  * 0 or a negative errno (printed, here or before); -ETIMEDOUT: what the reader
  * did not take is dropped, the message counts it.
  */

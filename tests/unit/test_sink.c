@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* From events to bytes: what goes on between the loop, the formats and the outputs. */
+#include <poll.h>
 #include <signal.h>
 
 #include "src/loop.h"
@@ -167,6 +168,118 @@ static void reader_is_too_slow(void)
 	close(fd);
 }
 
+/* --- FIFOs ---------------------------------------------------------------------------- */
+
+static const char *new_fifo(void)
+{
+	const char *path = path_of("fifo");
+
+	unlink(path);
+	CHECK(!mkfifo(path, 0600));
+	return path;
+}
+
+static int open_reader(const char *path)
+{
+	return open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+}
+
+/* Bytes of it, and no more. */
+static void read_a_part(int fd, size_t bytes)
+{
+	char part[512];
+
+	CHECK_INT(read(fd, part, bytes), bytes);
+}
+
+/*
+ * It is noticed at once that a reader has gone, though there is nothing to write: the
+ * one that takes its place some milliseconds later begins with a whole line.
+ */
+static void reader_is_replaced(void)
+{
+	const char *path = new_fifo();
+	int fd = open_reader(path);
+	struct text got;
+
+	begin(path);
+	add(0, 10);
+	CHECK_INT(sink__flush(sink), 0);
+	run_loop(1);
+	read_a_part(fd, 17);
+	catch_stderr();
+	close(fd);
+	run_loop(1);
+	fd = open_reader(path);
+	CHECK_INT(sink__flush(sink), 0);
+	got = read_fd(fd);
+	CHECK(!strncmp(got.data, "{\"timestamp\"", 12));
+	check_rtts(got.data, 10);
+	text__free(&got);
+	/* and again, with a reader that has read all */
+	close(fd);
+	run_loop(1);
+	fd = open_reader(path);
+	add(0, 5);
+	CHECK_INT(sink__flush(sink), 0);
+	got = read_fd(fd);
+	check_rtts(got.data, 5);
+	text__free(&got);
+	CHECK_INT(end(0), 0);
+	CHECK_INT(count_lines(caught_stderr()), 2);
+	close(fd);
+}
+
+/* The run ends and all is written, but the reader dies before it has read it: that is waited for. */
+static void last_reader_dies(void)
+{
+	const char *path = new_fifo();
+	int fd = open_reader(path), status;
+	pid_t pid;
+
+	catch_stderr();
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		struct text got;
+
+		poll(NULL, 0, 100);
+		read_a_part(fd, 200);
+		close(fd);
+		/* long enough for its end to be seen */
+		poll(NULL, 0, 100);
+		fd = open_reader(path);
+		poll(NULL, 0, 100);
+		got = read_fd(fd);
+		_exit(strncmp(got.data, "{\"timestamp\"", 12) ? 100 : count_lines(got.data));
+	}
+	begin(path);
+	close(fd);
+	add(0, 10);
+	CHECK_INT(end(2000), 0);
+	CHECK_INT(plan.events, 10);
+	CHECK(waitpid(pid, &status, 0) == pid);
+	/* a line has 162 bytes or so: the second is not whole */
+	CHECK(WIFEXITED(status));
+	CHECK_INT(WEXITSTATUS(status), 9);
+	caught_stderr();
+}
+
+/* A reader that is there and reads nothing delays the end by no more than it may. */
+static void last_reader_sleeps(void)
+{
+	const char *path = new_fifo();
+	int fd = open_reader(path);
+	uint64_t start = now_ms();
+
+	begin(path);
+	add(0, 10);
+	CHECK_INT(end(100), 0);
+	CHECK_INT(plan.events, 10);
+	CHECK(now_ms() - start >= 99 && now_ms() - start < 2000);
+	close(fd);
+}
+
 /* A file whose disk is full has what it has. */
 static void disk_is_full(const void *ctx)
 {
@@ -209,6 +322,9 @@ int main(void)
 	RUN(reader_goes_away);
 	RUN(reader_is_too_slow);
 	RUN(full_disk);
+	RUN(reader_is_replaced);
+	RUN(last_reader_dies);
+	RUN(last_reader_sleeps);
 	end_dir();
 	return TEST_EXIT();
 }
