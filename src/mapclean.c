@@ -194,18 +194,23 @@ void mapclean__free(struct mapclean *c)
 	free(c);
 }
 
-int mapclean__run_pass(struct mapclean *c)
+static int finish_pass(struct mapclean *c)
 {
-	int err;
+	int err = 0;
 
-	if (c->pass_fd >= 0) {
-		close(c->pass_fd);
-		c->pass_fd = -1;
-	}
-	err = begin_pass(c);
 	while (!err)
 		err = read_piece(c);
 	return err < 0 ? err : end_pass(c);
+}
+
+int mapclean__run_pass(struct mapclean *c)
+{
+	/* it may hold a record of a flow that is gone: closing it would lose that */
+	int err = c->pass_fd >= 0 ? finish_pass(c) : 0;
+
+	if (!err)
+		err = begin_pass(c);
+	return err ? err : finish_pass(c);
 }
 
 const struct mapclean_report *mapclean__last(const struct mapclean *c)

@@ -44,7 +44,7 @@ int mapclean__new(struct mapclean **clean, struct loop *loop,
 		  const struct mapclean_settings *settings);
 void mapclean__free(struct mapclean *clean); /* NULL is fine */
 
-/* Ends the pass under way and runs a whole one, at once. 0 or a negative errno (printed). */
+/* Runs the pass under way to its end and then a whole one, at once. 0 or a negative errno (printed). */
 int mapclean__run_pass(struct mapclean *clean);
 
 const struct mapclean_report *mapclean__last(const struct mapclean *clean);

@@ -197,12 +197,14 @@ int sink__discard(struct sink *s)
 /* Each file says first what its aggregates are. 0 or a negative errno. */
 static int describe_aggregation(struct sink *s, uint64_t wall)
 {
-	struct text *text = outlet__text(s->outlet);
-	size_t before = text->len;
+	struct text *text;
+	size_t before;
 
 	if (!s->options->aggregate_ns || s->described || !s->format->aggregation)
 		return 0;
 	s->described = true;
+	text = outlet__text(s->outlet);
+	before = text->len;
 	s->format->aggregation(text, &s->settings, wall, outlet__first(s->outlet));
 	return outlet__wrote(s->outlet, OUTLET_NOTE, before);
 }
@@ -218,11 +220,12 @@ static void find_interface(struct sink *s, const struct pping_event *event)
 }
 
 /* An event that has been formatted, or for which the format has no form. 0 or a negative errno. */
-static int wrote_event(struct sink *s, const struct pping_event *event, size_t before)
+static int wrote_event(struct sink *s, const struct pping_event *event, const struct text *text,
+		       size_t before)
 {
 	bool lost = event->type == PPING_EVENT_LOST;
 
-	if (outlet__text(s->outlet)->len == before) {
+	if (text->len == before) {
 		if (lost) /* it must be known */
 			fprintf(stderr, "pping: lost %" PRIu64 " events\n", (uint64_t)event->lost);
 	} else if (event->type == PPING_EVENT_RTT && ++s->rtts == s->options->count) {
@@ -257,7 +260,7 @@ int sink__event(struct sink *s, const struct pping_event *event)
 	find_interface(s, event);
 	before = text->len;
 	s->format->event(text, &s->settings, event, wall, outlet__first(s->outlet));
-	return wrote_event(s, event, before);
+	return wrote_event(s, event, text, before);
 }
 
 int sink__status(struct sink *s, const struct status *status)
