@@ -353,7 +353,7 @@ static int open_named(struct output *out)
 	bool lines = out->format->appendable;
 	int err = output_file__open(&out->file, out->path, !lines);
 
-	if ((err && err != -ENXIO) || !lines || !output_file__is_fifo(&out->file))
+	if ((err && err != -ENXIO) || !lines || !output_file__is_named_fifo(&out->file, out->path))
 		return err;
 	out->lasting = true;
 	out->was_read = !err;

@@ -899,6 +899,27 @@ static void fifo_of_an_array(void)
 	CHECK(strstr(caught_stderr(), "/array: reader went away: 1 record ("));
 }
 
+/* What the shell makes of -w >(command) and what /dev/stdout may be: nobody else can open that, so the end of its reader is the end. */
+static void pipe_without_a_name(void)
+{
+	char path[32];
+	struct output *out;
+	int fd[2];
+
+	CHECK(!pipe2(fd, O_CLOEXEC));
+	snprintf(path, sizeof(path), "/dev/fd/%d", fd[1]);
+	out = open_output(path, &format_jsonl);
+	add(out, &format_jsonl, 0, 1);
+	CHECK_INT(output__flush(out), 0);
+	close(fd[0]);
+	add(out, &format_jsonl, 1, 1);
+	catch_stderr();
+	CHECK_INT(output__flush(out), -EPIPE);
+	CHECK_INT(close_output(out, 0), -EPIPE);
+	CHECK(strstr(caught_stderr(), ": reader went away: 1 record (32 bytes) not written\n"));
+	close(fd[1]);
+}
+
 /* --- others ------------------------------------------------------------------------------- */
 
 static void closed_stdout(void)
@@ -1308,6 +1329,7 @@ int main(void)
 	RUN(fifo_has_one_writer);
 	RUN(fifo_is_replaced);
 	RUN(fifo_of_an_array);
+	RUN(pipe_without_a_name);
 	RUN(closed_stdout);
 	RUN(shared_pipe);
 	RUN(interrupted);
