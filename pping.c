@@ -231,9 +231,8 @@ static int run_options(struct run *run)
 		summarize(run, &summary);
 	closed = was_started(run) ? sink__close(run->sink, LAST_WRITE_MS, &summary.plan)
 				  : sink__discard(run->sink);
-	if (was_started(run) && summary.plan.known)
-		summary.records =
-			summary.plan.events; /* what the last file has no room for was not */
+	if (was_started(run))
+		summary.records = summary.plan.events; /* what could not be written was not */
 	if (was_started(run) && !run->options.quiet)
 		summary__print(stderr, &summary);
 	monitor__free(run->monitor);

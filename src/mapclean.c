@@ -198,9 +198,9 @@ void mapclean__free(struct mapclean *c)
 	free(c);
 }
 
-static int whole_pass(struct mapclean *c)
+static int finish_pass(struct mapclean *c)
 {
-	int err = begin_pass(c);
+	int err = 0;
 
 	while (!err)
 		err = read_piece(c);
@@ -214,14 +214,13 @@ static int whole_pass(struct mapclean *c)
  */
 int mapclean__run_pass(struct mapclean *c)
 {
-	int err = 0;
+	/* it may hold a record of a flow that is gone: closing it would lose that */
+	int err = c->pass_fd >= 0 ? finish_pass(c) : 0;
 
-	if (c->pass_fd >= 0) {
-		close(c->pass_fd);
-		c->pass_fd = -1;
-	}
 	for (int i = 0; i < MAX_PASSES && !err; i++) {
-		err = whole_pass(c);
+		err = begin_pass(c);
+		if (!err)
+			err = finish_pass(c);
 		if (!c->last.did.n[PPING_CLEANUP_REMOVED])
 			break;
 	}

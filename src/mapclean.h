@@ -45,7 +45,7 @@ int mapclean__new(struct mapclean **clean, struct loop *loop,
 void mapclean__free(struct mapclean *clean); /* NULL is fine */
 
 /*
- * Ends the pass under way and runs whole ones, at once, until one has nothing to remove:
+ * Runs the pass under way to its end and then whole ones, at once, until one has nothing to remove:
  * then all that should go is gone, and mapclean__last() has seen all that is there. (One
  * that removes something may pass some over, no more than it removes: the next one's.)
  * 0 or a negative errno (printed).

@@ -11,9 +11,11 @@
 #include "events.h"
 #include "interfaces.h"
 #include "kernel.h"
+#include "lookout.h"
 #include "mapclean.h"
 #include "metrics_server.h"
 #include "monitor.h"
+#include "pressure.h"
 #include "privileges.h"
 
 /* A line appears within this and its processing. */
@@ -40,19 +42,14 @@ struct monitor {
 	struct loop_source *events_source, *drain_timer, *second_timer;
 	struct loop_source *report_timer, *fold_timer;
 	struct loop_source *status_timer, *duration_timer;
-	struct status_look looked; /* for --status */
-	struct status_look *looked_at; /* and at each of several interfaces, by its number */
+	struct lookout *lookout; /* NULL without --status */
+	struct pressure pressure;
 	bool draining; /* events_source is watched */
 	bool tell_due; /* losses could not be told while it was not */
 	bool finished;
 	bool report_due; /* and could not go out: the reader of our output is slow */
 	uint64_t start_ns, end_ns;
 	uint64_t lost_told;
-	uint64_t put_off_told, evicted_told, pressure_told_ns;
-	uint64_t new_flows, new_flows_ns; /* at the last look */
-	uint64_t created; /* flows, when the last cleaning pass began */
-	uint64_t evicted; /* when it ended */
-	bool full; /* the flow table was, nearly, during that pass */
 	struct pping_counters counters; /* as last read */
 };
 
@@ -137,41 +134,6 @@ static int on_events(void *ctx, uint32_t epoll_events)
 	return drain_if_wanted(ctx);
 }
 
-/* What one CPU can't see: a flood that is spread over all of them. */
-static void watch_pressure(struct monitor *m)
-{
-	uint64_t now = clock__now(), flows, limit;
-
-	if (kernel__new_flows(m->kernel, &flows))
-		return;
-	limit = (now - m->new_flows_ns) * pping_pressure_limit(m->options->max_flows) >>
-		PPING_PRESSURE_WINDOW_SHIFT;
-	kernel__set_pressed(m->kernel, flows - m->new_flows > limit);
-	m->new_flows = flows;
-	m->new_flows_ns = now;
-}
-
-/*
- * A flood must not flood the terminal as well: one line a minute. Only a full table
- * is worth it.
- */
-static void tell_pressure(struct monitor *m)
-{
-	uint64_t now = clock__now(), put_off = m->counters.n[PPING_COUNT_FLOWS_PUT_OFF];
-	uint64_t evicted = m->full && m->evicted > m->evicted_told ? m->evicted : m->evicted_told;
-
-	if ((put_off == m->put_off_told && evicted == m->evicted_told) || m->options->quiet ||
-	    (m->pressure_told_ns && now - m->pressure_told_ns < 60 * PPING_NS_PER_SEC))
-		return;
-	fprintf(stderr,
-		"pping: under pressure: more new flows than %u entries (--max-flows) can hold: "
-		"%" PRIu64 " put off until answered, %" PRIu64 " entries evicted\n",
-		m->options->max_flows, put_off - m->put_off_told, evicted - m->evicted_told);
-	m->put_off_told = put_off;
-	m->evicted_told = evicted;
-	m->pressure_told_ns = now;
-}
-
 static int on_second(void *ctx, uint64_t expirations)
 {
 	struct monitor *m = ctx;
@@ -184,7 +146,7 @@ static int on_second(void *ctx, uint64_t expirations)
 	err = read_counters(m);
 	if (err)
 		return err;
-	tell_pressure(m);
+	pressure__tell(&m->pressure, &m->counters);
 	/* nor may news of losses pile up while nobody reads them */
 	m->tell_due |= !m->draining;
 	return m->draining ? tell_lost(m) : 0;
@@ -192,77 +154,24 @@ static int on_second(void *ctx, uint64_t expirations)
 
 /* --- --status, --duration ----------------------------------------------------------- */
 
-static void look_at_load(const char *name, struct status_look *at)
+static int tell_status(void *ctx, const struct status *status)
 {
-	struct netdev_info info;
+	struct monitor *m = ctx;
+	/* that of all comes first, and events from before it are out first: records are in order of time */
+	int err = status->interface ? 0 : drain(m, status->to.mono_ns);
 
-	if (netdev__find(name, &info) || !info.has_stats)
-		return;
-	at->has_stats = true;
-	at->stats = info.stats;
-	at->ifindex = info.ifindex;
+	return err ? err : sink__status(m->sink, status);
 }
 
-static int look(struct monitor *m, struct status_look *at)
-{
-	memset(at, 0, sizeof(*at));
-	at->mono_ns = clock__now() - HANDOVER_NS;
-	if (!m->options->several)
-		look_at_load(m->options->interface, at);
-	return kernel__counters(m->kernel, &at->counters);
-}
-
-/* Each of several interfaces: told is called with what was before, unless it is NULL. */
-static int look_at_each(struct monitor *m, uint64_t mono_ns,
-			int (*told)(struct monitor *m, const struct status *status))
-{
-	const struct interfaces_row *rows;
-	size_t n = interfaces__rows(m->interfaces, &rows);
-	int err = 0;
-
-	for (size_t i = 0; i < n && !err; i++) {
-		struct status_look *last = &m->looked_at[rows[i].number];
-		struct status status = { .interface = rows[i].name, .from = *last };
-
-		if (!rows[i].ifindex)
-			continue;
-		status.to =
-			(struct status_look){ .mono_ns = mono_ns, .counters = rows[i].counters };
-		look_at_load(rows[i].name, &status.to);
-		/* came since: of the time before nothing is known */
-		if (told && last->mono_ns && last->ifindex == rows[i].ifindex)
-			err = told(m, &status);
-		*last = status.to;
-		last->ifindex = rows[i].ifindex;
-	}
-	return err;
-}
-
-static int tell_status(struct monitor *m, const struct status *status)
-{
-	return sink__status(m->sink, status);
-}
-
-/* Events from before it are out first: records are in order of time. */
 static int on_status(void *ctx, uint64_t expirations)
 {
-	const struct mapclean_report *pass = mapclean__last(((struct monitor *)ctx)->clean);
-	struct status status = { .counted_flows = pass->passes > 0 };
 	struct monitor *m = ctx;
-	int err = look(m, &status.to);
 
 	(void)expirations;
 	/* the output is stuck: a later one tells of the longer time */
-	if (err || sink__full(m->sink))
-		return err;
-	err = drain(m, status.to.mono_ns);
-	if (err)
-		return err;
-	status.from = m->looked;
-	status.flows = pass->did.n[PPING_CLEANUP_REPLIED];
-	m->looked = status.to;
-	err = sink__status(m->sink, &status);
-	return err ? err : look_at_each(m, status.to.mono_ns, tell_status);
+	if (sink__full(m->sink))
+		return 0;
+	return lookout__look(m->lookout, clock__now() - HANDOVER_NS, tell_status, m);
 }
 
 static int on_duration(void *ctx, uint64_t expirations)
@@ -275,17 +184,18 @@ static int on_duration(void *ctx, uint64_t expirations)
 static int start_timers(struct monitor *m, struct loop *loop)
 {
 	const struct options *o = m->options;
+	const struct lookout_settings set = {
+		.options = o,
+		.kernel = m->kernel,
+		.interfaces = m->interfaces,
+		.clean = m->clean,
+	};
 	int err = 0;
 
-	if (o->status_interval_ns) {
-		m->looked_at = calloc(PPING_INTERFACE_NUMBERS, sizeof(*m->looked_at));
-		err = m->looked_at ? look(m, &m->looked) : -ENOMEM;
-		if (!err)
-			err = look_at_each(m, m->looked.mono_ns, NULL);
-		if (!err)
-			err = loop__timer(loop, o->status_interval_ns, on_status, m,
-					  &m->status_timer);
-	}
+	if (o->status_interval_ns)
+		err = lookout__new(&m->lookout, &set, clock__now() - HANDOVER_NS);
+	if (!err && o->status_interval_ns)
+		err = loop__timer(loop, o->status_interval_ns, on_status, m, &m->status_timer);
 	if (!err && o->duration_ns)
 		err = loop__timer(loop, o->duration_ns, on_duration, m, &m->duration_timer);
 	return err;
@@ -307,33 +217,15 @@ static int on_timeout_event(void *ctx, const struct pping_event *event)
 static void on_pass_begins(void *ctx)
 {
 	struct monitor *m = ctx;
-	struct pping_counters c;
 
-	if (!kernel__counters(m->kernel, &c))
-		m->created = c.n[PPING_COUNT_FLOWS_CREATED];
+	pressure__pass_begins(&m->pressure);
 }
 
-/*
- * Flows that open or end while a pass goes on would look evicted: with those that were
- * there when it began never more are told than were. So would those that it passes over,
- * which are no more than it removes (mapclean.h): as many may have been evicted untold,
- * until a pass removes nothing. At the end, when the programs are off, just those are told
- * that were.
- */
 static void on_pass(void *ctx, const struct mapclean_report *pass)
 {
-	const __u64 *did = pass->did.n;
 	struct monitor *m = ctx;
-	struct pping_counters c;
 
-	if (!kernel__counters(m->kernel, &c)) {
-		uint64_t gone = c.n[PPING_COUNT_FLOWS_REMOVED] + did[PPING_CLEANUP_SEEN];
-		uint64_t evicted = m->created > gone ? m->created - gone : 0;
-
-		if (!did[PPING_CLEANUP_REMOVED] || m->evicted < evicted)
-			m->evicted = evicted;
-		m->full = did[PPING_CLEANUP_SEEN] > m->options->max_flows / 4 * 3;
-	}
+	pressure__pass_ended(&m->pressure, pass);
 	if (m->options->debug_cleanup)
 		summary__print_cleanup(stderr, pass);
 }
@@ -379,7 +271,7 @@ static int make_report(struct monitor *m, uint64_t time_ns)
 	if (err)
 		return err;
 	m->report_due = false;
-	return aggregate_report__make(m->report, time_ns, &m->counters, m->evicted);
+	return aggregate_report__make(m->report, time_ns, &m->counters, m->pressure.evicted);
 }
 
 /* A report that can't go out waits, and is then of a longer time: nothing piles up, nothing is lost. */
@@ -400,11 +292,10 @@ static int report_if_wanted(struct monitor *m)
 static int on_drain_timer(void *ctx, uint64_t expirations)
 {
 	struct monitor *m = ctx;
-
 	int err;
 
 	(void)expirations;
-	watch_pressure(m);
+	pressure__look(&m->pressure);
 	err = drain_if_wanted(m);
 	return err ? err : report_if_wanted(m);
 }
@@ -461,7 +352,7 @@ static int on_scrape(void *ctx, enum metrics_format format, struct text *to)
 	struct monitor *m = ctx;
 	const struct mapclean_report *last = mapclean__last(m->clean);
 	struct metrics_state state = {
-		.evicted = m->evicted,
+		.evicted = m->pressure.evicted,
 		.cleaned = *mapclean__total(m->clean),
 		.flows = last->did.n[PPING_CLEANUP_SEEN] - last->did.n[PPING_CLEANUP_REMOVED],
 		.flows_replied = last->did.n[PPING_CLEANUP_REPLIED],
@@ -503,6 +394,8 @@ static int load(struct monitor *m)
 	};
 	int err = kernel__open(&m->kernel, &settings);
 
+	m->pressure.options = m->options;
+	m->pressure.kernel = m->kernel;
 	return err ? err : kernel__load(m->kernel);
 }
 
@@ -563,6 +456,9 @@ int monitor__finish(struct monitor *m)
 {
 	int err, drained;
 
+	/* nobody serves them from now on: a scrape is refused, and does not wait until we have ended */
+	metrics_server__free(m->metrics_server);
+	m->metrics_server = NULL;
 	interfaces__detach(m->interfaces);
 	m->end_ns = clock__now();
 	err = mapclean__run_pass(m->clean);
@@ -589,7 +485,7 @@ void monitor__summary(struct monitor *m, struct summary *s)
 	s->interface = m->options->interface;
 	s->elapsed_ns = (m->end_ns ? m->end_ns : clock__now()) - m->start_ns;
 	kernel__counters(m->kernel, &s->counters);
-	s->evicted = m->evicted;
+	s->evicted = m->pressure.evicted;
 	s->down = interfaces__down(m->interfaces);
 	s->interfaces_count = interfaces__rows(m->interfaces, &s->interfaces);
 	s->counted_present = last->passes > 0;
@@ -640,7 +536,7 @@ void monitor__free(struct monitor *m)
 	loop__remove(m->events_source);
 	metrics_server__free(m->metrics_server);
 	mapclean__free(m->clean);
-	free(m->looked_at);
+	lookout__free(m->lookout);
 	aggregate_report__free(m->report);
 	metrics__free(m->metrics);
 	events__free(m->events);

@@ -17,16 +17,23 @@
 /* A reader that comes and goes all the time is told of once in this. */
 #define TELL_MS 60000
 
+/* That is in the text. */
+struct record {
+	size_t end; /* where it ends */
+	bool event;
+};
+
 struct output {
 	const struct format *format;
 	char *path; /* NULL: stdout */
 	struct output_file file;
 	struct text text;
 	size_t sent; /* bytes of text that are out already */
-	size_t *ends; /* where in text each record ends */
-	size_t n_ends;
-	size_t cap_ends;
-	size_t last; /* length of the last record that is out and has left text; 0: none */
+	struct record *records;
+	size_t n_records;
+	size_t cap_records;
+	struct record last; /* that is out and has left text, its end its length; 0: none */
+	uint64_t events; /* written, or on their way */
 	size_t marked; /* bytes of text that were there when the last record ended */
 	bool first;
 	bool begun; /* format->begin is out, format->end is due */
@@ -67,23 +74,23 @@ static void complain(const struct output *out, int err, const char *more)
 /* How many records are wholly within the first len bytes of text, and where the last of n ends. */
 static size_t records_within(const struct output *out, size_t len)
 {
-	size_t n = out->n_ends;
+	size_t n = out->n_records;
 
-	while (n && out->ends[n - 1] > len)
+	while (n && out->records[n - 1].end > len)
 		n--;
 	return n;
 }
 
 static size_t end_of(const struct output *out, size_t n)
 {
-	return n ? out->ends[n - 1] : 0;
+	return n ? out->records[n - 1].end : 0;
 }
 
 static void forget_text(struct output *out)
 {
 	out->text.len = 0;
 	out->sent = 0;
-	out->n_ends = 0;
+	out->n_records = 0;
 	out->marked = 0;
 }
 
@@ -102,7 +109,8 @@ static void forget_sent(struct output *out)
 		return;
 	gone = records_within(out, out->sent - keep);
 	if (gone)
-		out->last = end_of(out, gone) - end_of(out, gone - 1);
+		out->last = (struct record){ end_of(out, gone) - end_of(out, gone - 1),
+					     out->records[gone - 1].event };
 	if (!keep && out->sent == out->text.len) {
 		forget_text(out);
 		return;
@@ -110,9 +118,10 @@ static void forget_sent(struct output *out)
 	len = end_of(out, gone);
 	out->text.len -= len;
 	memmove(out->text.data, out->text.data + len, out->text.len);
-	for (i = gone; i < out->n_ends; i++)
-		out->ends[i - gone] = out->ends[i] - len;
-	out->n_ends -= gone;
+	for (i = gone; i < out->n_records; i++)
+		out->records[i - gone] =
+			(struct record){ out->records[i].end - len, out->records[i].event };
+	out->n_records -= gone;
 	out->marked -= out->marked < len ? out->marked : len;
 	out->sent -= len;
 }
@@ -133,8 +142,15 @@ static int write_end(struct output *out, size_t *written)
 
 struct loss {
 	size_t records;
+	size_t events; /* among these */
 	size_t bytes;
 };
+
+static void add_loss(struct loss *lost, const struct record *record)
+{
+	lost->records++;
+	lost->events += record->event;
+}
 
 /*
  * After a failed write to a regular file: make it end in a whole record, and
@@ -143,30 +159,37 @@ struct loss {
  */
 static bool repair(struct output *out, size_t kept, struct loss *lost)
 {
-	size_t torn = out->sent - end_of(out, kept), end = 0, record;
+	size_t torn = out->sent - end_of(out, kept), end = 0;
+	struct record last = out->last;
 
-	lost->bytes = end_of(out, out->n_ends) - end_of(out, kept);
+	lost->bytes = end_of(out, out->n_records) - end_of(out, kept);
 	if (output_file__cut(&out->file, torn))
 		return false;
 	if (!write_end(out, &end))
 		return true;
-	record = kept ? end_of(out, kept) - end_of(out, kept - 1) : out->last;
-	if (output_file__cut(&out->file, end + record) || !record)
+	if (kept)
+		last = (struct record){ end_of(out, kept) - end_of(out, kept - 1),
+					out->records[kept - 1].event };
+	if (output_file__cut(&out->file, end + last.end) || !last.end)
 		return false;
-	lost->records++;
-	lost->bytes += record;
+	add_loss(lost, &last);
+	lost->bytes += last.end;
 	return !write_end(out, &end);
 }
 
 /* Say why nothing goes out any more, and what is lost: bytes mean something only with records. */
 static int fail(struct output *out, int err)
 {
-	size_t kept = records_within(out, out->sent);
-	struct loss lost = { out->n_ends - kept, end_of(out, out->n_ends) - out->sent };
-	bool whole = !output_file__is_regular(&out->file) || repair(out, kept, &lost);
+	size_t kept = records_within(out, out->sent), i;
+	struct loss lost = { .bytes = end_of(out, out->n_records) - out->sent };
 	char more[128] = "";
+	bool whole;
 	int len = 0;
 
+	for (i = kept; i < out->n_records; i++)
+		add_loss(&lost, &out->records[i]);
+	whole = !output_file__is_regular(&out->file) || repair(out, kept, &lost);
+	out->events -= lost.events;
 	if (lost.records)
 		len = snprintf(more, sizeof(more), ": %zu record%s (%zu bytes) not written",
 			       lost.records, lost.records == 1 ? "" : "s", lost.bytes);
@@ -294,7 +317,7 @@ static int begin_file(struct output *out)
 
 	out->first = true;
 	out->begun = false;
-	out->last = 0;
+	out->last = (struct record){ 0 };
 	if (out->format->begin)
 		out->format->begin(&out->text);
 	out->marked = out->text.len;
@@ -314,10 +337,12 @@ static int end_file(struct output *out)
 	return output__flush(out);
 }
 
-static void release(struct output *out)
+void output__free(struct output *out)
 {
+	if (!out)
+		return;
 	text__free(&out->text);
-	free(out->ends);
+	free(out->records);
 	free(out->path);
 	free(out);
 }
@@ -328,7 +353,7 @@ static int open_named(struct output *out)
 	bool lines = out->format->appendable;
 	int err = output_file__open(&out->file, out->path, !lines);
 
-	if ((err && err != -ENXIO) || !lines || !output_file__is_fifo(&out->file))
+	if ((err && err != -ENXIO) || !lines || !output_file__is_named_fifo(&out->file, out->path))
 		return err;
 	out->lasting = true;
 	out->was_read = !err;
@@ -372,7 +397,7 @@ int output__open(struct output **result, const char *path, const struct format *
 err_close:
 	output_file__close(&out->file);
 err_release:
-	release(out);
+	output__free(out);
 	return err;
 out_of_memory:
 	fprintf(stderr, "pping: %s\n", strerror(-err));
@@ -390,30 +415,49 @@ bool output__first(const struct output *out)
 	return out->first;
 }
 
-void output__wrote_record(struct output *out)
+/* Room for one more; 0 or -ENOMEM. */
+static int reserve_record(struct output *out)
 {
-	size_t cap = out->cap_ends ? 2 * out->cap_ends : 1024;
-	size_t *ends;
+	size_t cap = out->cap_records ? 2 * out->cap_records : 1024;
+	struct record *records;
 
-	if (out->text.len == out->marked)
-		return; /* the format has nothing to say of it, or no memory */
+	if (out->n_records < out->cap_records)
+		return 0;
+	records = realloc(out->records, cap * sizeof(*records));
+	if (!records)
+		return -ENOMEM;
+	out->records = records;
+	out->cap_records = cap;
+	return 0;
+}
+
+void output__wrote_record(struct output *out, bool event)
+{
+	if (out->err || out->text.len == out->marked)
+		return; /* nothing goes out; or the format has nothing to say of it, or no memory */
 	out->marked = out->text.len;
 	out->first = false;
-	if (out->n_ends == out->cap_ends) {
-		ends = realloc(out->ends, cap * sizeof(*ends));
-		if (!ends) {
-			out->text.failed = true;
-			return;
-		}
-		out->ends = ends;
-		out->cap_ends = cap;
+	if (reserve_record(out)) {
+		out->text.failed = true;
+		return;
 	}
-	out->ends[out->n_ends++] = out->text.len;
+	out->records[out->n_records++] = (struct record){ out->text.len, event };
+	out->events += event;
+}
+
+uint64_t output__events(const struct output *out)
+{
+	return out->events;
 }
 
 int output__poll_fd(const struct output *out)
 {
 	return pending(out) && !output_file__is_regular(&out->file) ? out->file.fd : -1;
+}
+
+int output__reader_fd(const struct output *out)
+{
+	return out->lasting ? out->file.fd : -1;
 }
 
 bool output__full(const struct output *out)
@@ -470,15 +514,27 @@ static int wait_for_room(struct output *out, int64_t left_ms)
 	return 0;
 }
 
-static int wait_for_reader(struct output *out, int timeout_ms)
+/* Nothing tells when it has been read: look now and then. False: its time is over, and it is there. */
+static bool wait_for_reading(struct output *out, int64_t left_ms)
+{
+	if (!out->lasting || out->file.fd < 0 || left_ms <= 0 || !output_file__unread(&out->file))
+		return false;
+	poll(NULL, 0, left_ms < LOOK_MS ? (int)left_ms : LOOK_MS);
+	return true;
+}
+
+/* All that is pending, and what a FIFO holds is read; 0 or a negative errno (printed). */
+static int flush_last(struct output *out, int timeout_ms)
 {
 	int64_t deadline = now_ms() + timeout_ms;
-	int err = 1;
+	int err = output__flush(out);
 
-	while (err == 1) {
-		err = wait_for_room(out, deadline - now_ms());
-		if (err && err != -EINTR)
-			return fail(out, err);
+	while (err == 1 || (!err && wait_for_reading(out, deadline - now_ms()))) {
+		if (err) {
+			err = wait_for_room(out, deadline - now_ms());
+			if (err && err != -EINTR)
+				return fail(out, err);
+		}
 		err = output__flush(out);
 	}
 	return err;
@@ -493,13 +549,9 @@ int output__discard(struct output *out)
 
 int output__close(struct output *out, int timeout_ms)
 {
-	int err;
-
-	if (!out)
-		return 0;
-	if (!out->err && end_file(out) == 1)
-		wait_for_reader(out, timeout_ms);
-	err = close_file(out);
-	release(out);
-	return err;
+	if (!out->err && out->format->end)
+		out->format->end(&out->text);
+	if (!out->err)
+		flush_last(out, timeout_ms);
+	return close_file(out);
 }

@@ -11,12 +11,14 @@
  * slow a reader as can be. What was written and not read is kept for the next
  * one, who begins with a whole record; only what the pipe's reader took is gone.
  * That is exact for one writer, which is made sure of, and one reader at a time
- * which is not replaced within two calls of output__flush().
+ * which is not replaced before output__flush() is called again (output__reader_fd()
+ * tells when to).
  */
 #ifndef SRC_OUTPUT_H
 #define SRC_OUTPUT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "format.h"
 #include "text.h"
@@ -37,7 +39,10 @@ int output__open(struct output **out, const char *path, const struct format *for
 struct text *output__text(struct output *out);
 /* True until the first record of this file was formatted: caller calls output__wrote_record() after each. */
 bool output__first(const struct output *out);
-void output__wrote_record(struct output *out);
+/* event: one that was measured, not one about the run. */
+void output__wrote_record(struct output *out, bool event);
+/* Events that were written or are on their way; those that an error kept out are not. */
+uint64_t output__events(const struct output *out);
 
 /*
  * Write what can be written without blocking. 0 when all went out, 1 when some
@@ -56,6 +61,11 @@ int output__flush(struct output *out);
  * or until it was -1 after an output__flush() (it is closed then).
  */
 int output__poll_fd(const struct output *out);
+/*
+ * Of a FIFO that has a reader: fd to poll for POLLERR, which says that the reader is
+ * gone; then call output__flush() at once. -1 for none; good as output__poll_fd()'s is.
+ */
+int output__reader_fd(const struct output *out);
 /* Enough is pending that no more events should be drained. */
 bool output__full(const struct output *out);
 
@@ -69,13 +79,15 @@ bool output__full(const struct output *out);
 int output__reopen(struct output *out);
 
 /*
- * Write format->end, flush waiting at most timeout_ms for a slow reader, close.
+ * Write format->end, flush waiting at most timeout_ms for a slow reader, close. As
+ * long waits until the reader of a FIFO has read what is in it: it might die first.
  * 0 or a negative errno (printed, here or before); -ETIMEDOUT: what the reader
- * did not take is dropped, the message counts it. NULL is fine.
+ * did not take is dropped, the message counts it.
  */
 int output__close(struct output *out, int timeout_ms);
 
 /* The same for a run that did not come about: a file made for it alone goes, so that the next one can make it. */
 int output__discard(struct output *out);
+void output__free(struct output *out); /* after one of the two; NULL is fine */
 
 #endif /* SRC_OUTPUT_H */

@@ -9,7 +9,10 @@
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/vfs.h>
 #include <unistd.h>
+
+#include <linux/magic.h>
 
 /* O_NONBLOCK means nothing to regular files; opening a FIFO or a modem would wait. */
 #define OPEN_FLAGS (O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
@@ -57,6 +60,13 @@ int output_file__open(struct output_file *file, const char *path, bool exclusive
 	if (err)
 		close(file->fd);
 	return err;
+}
+
+bool output_file__is_named_fifo(const struct output_file *file, const char *path)
+{
+	struct statfs fs;
+
+	return S_ISFIFO(file->type) && !statfs(path, &fs) && fs.f_type != PIPEFS_MAGIC;
 }
 
 int output_file__claim(const struct output_file *file)

@@ -43,6 +43,11 @@ static inline bool output_file__is_fifo(const struct output_file *file)
 	return S_ISFIFO(file->type);
 }
 
+/*
+ * Is path a FIFO that others can open by a name? What the shell makes of >(command), and
+ * a pipe that is /dev/stdout, are not.
+ */
+bool output_file__is_named_fifo(const struct output_file *file, const char *path);
 /* Of a FIFO: we want to be its only writer; -EBUSY if another one of us is. */
 int output_file__claim(const struct output_file *file);
 /*

@@ -11,6 +11,10 @@
 
 #define HOUR_S 3600.0
 #define DAY_S 86400
+/* What was written until then says how much an hour will be. */
+#define TELL_AFTER_NS (10 * PPING_NS_PER_SEC)
+/* A disk that will be full so soon is worth a warning. */
+#define WARN_S 600
 
 const char *plan__bytes(char *buf, size_t size, double bytes)
 {
@@ -126,4 +130,34 @@ void plan__print_summary(FILE *to, const struct plan *p)
 		print_room(to, p);
 	}
 	fprintf(to, "\n");
+}
+
+void plan__tell(struct plan_told *told, const struct plan *plan, const char *path)
+{
+	char bytes[32];
+
+	if (plan->elapsed_ns < TELL_AFTER_NS)
+		return;
+	if (!told->rate && plan->formatted && plan->bytes) {
+		told->rate = true;
+		plan__print(stderr, plan);
+	}
+	if (!told->end && !plan->budget && plan__lasts_s(plan) < WARN_S) {
+		told->end = true;
+		fprintf(stderr,
+			"pping: %s are left for %s: less than ten minutes at the rate so far\n",
+			plan__bytes(bytes, sizeof(bytes), (double)plan->free), path);
+	}
+}
+
+void plan__tell_room(const char *path, uint64_t budget)
+{
+	uint64_t space = plan__free_space(path);
+	char wanted[32], left[32];
+
+	if (space == UINT64_MAX || budget <= space)
+		return;
+	fprintf(stderr, "pping: --max-storage is %s, and %s are free\n",
+		plan__bytes(wanted, sizeof(wanted), (double)budget),
+		plan__bytes(left, sizeof(left), (double)space));
 }

@@ -11,9 +11,9 @@
 #include <stdio.h>
 
 struct plan {
-	bool known; /* it writes files; or else there is nothing to say */
-	uint64_t elapsed_ns; /* 0: of a capture, whose bytes come at no rate */
 	uint64_t events; /* in the output */
+	bool known; /* it writes files; or else there is nothing more to say */
+	uint64_t elapsed_ns; /* 0: of a capture, whose bytes come at no rate */
 	uint64_t event_bytes; /* of these before compression */
 	uint64_t formatted; /* bytes of all records before compression, aggregates too */
 	uint64_t bytes; /* on the disk */
@@ -36,5 +36,18 @@ const char *plan__bytes(char *buf, size_t size, double bytes);
 void plan__print(FILE *to, const struct plan *plan);
 /* For the summary, indented as it is. */
 void plan__print_summary(FILE *to, const struct plan *plan);
+
+/* What was told of a run so far: all 0 at its beginning. */
+struct plan_told {
+	bool rate, end;
+};
+
+/*
+ * To be called now and then during a run that writes to path: tells once on stderr
+ * what it comes to, after ten seconds, and once that the disk will soon be full.
+ */
+void plan__tell(struct plan_told *told, const struct plan *plan, const char *path);
+/* At its beginning: that the budget (0: none) is more than there is room for, if so. */
+void plan__tell_room(const char *path, uint64_t budget);
 
 #endif /* SRC_PLAN_H */

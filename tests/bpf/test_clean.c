@@ -4,6 +4,9 @@
  */
 #include "scenario.h"
 
+#include "src/loop.h"
+#include "src/mapclean.h"
+
 /* --- a flow of each kind, then nothing -------------------------------------------------- */
 
 enum kind {
@@ -541,6 +544,84 @@ static void any_size_of_read_will_do(void)
 	}
 }
 
+/* --- the passes of the program ------------------------------------------------------------------- */
+
+static int on_announced(void *ctx, const struct pping_event *event)
+{
+	(void)event;
+	++*(__u64 *)ctx;
+	return 0;
+}
+
+static void on_passed(void *ctx, const struct mapclean_report *pass)
+{
+	(void)ctx;
+	(void)pass;
+}
+
+static int on_time(void *ctx, uint64_t expirations)
+{
+	(void)ctx;
+	(void)expirations;
+	return LOOP_STOP;
+}
+
+/* Flows that have expired, so many that a pass has pieces that end with a mark. */
+static void add_expired(struct engine *e, __u64 now)
+{
+	engine__set_time(e, now);
+	for (int port = 1; port <= 4 * PPING_CLEANUP_PIECE; port++) {
+		struct packet_spec q = ack(CLIENT, SERVER, 1, 1, .sport = port);
+		struct packet_spec r = ack(SERVER, CLIENT, 1, 1, .dport = port);
+
+		engine__inject(e, TC_EGRESS, &q);
+		engine__inject(e, TC_INGRESS, &r);
+	}
+	perf_buffer__consume(e->buffer);
+	e->events = 0;
+	engine__set_time(e, now + SECONDS(301));
+}
+
+/* A pass that is due at once, wherever the one under way has come to: every flow that goes is announced. */
+static void a_pass_within_a_pass(void)
+{
+	struct engine *e = bpf_ready() ? engine__open_sized(&debug, MANY) : NULL;
+	struct loop_source *timer;
+	struct mapclean *clean;
+	struct loop *loop;
+	__u64 announced = 0;
+
+	if (!e || loop__new(&loop))
+		return;
+	struct mapclean_settings set = {
+		.program = e->skel->progs.pping_clean,
+		.flows_fd = bpf_map__fd(e->skel->maps.flows),
+		.cleanup_fd = bpf_map__fd(e->skel->maps.cleanup),
+		.max_flows = MANY,
+		.interval_ns = 1,
+		.ctx = &announced,
+		.announce = on_announced,
+		.passed = on_passed,
+	};
+
+	CHECK_INT(mapclean__new(&clean, loop, &set), 0);
+	for (int i = 1; i <= 10; i++) {
+		add_expired(e, SECONDS(1000 * i));
+		/* up to where a mark comes: all entries that were seen so far were announced */
+		for (int step = 0; step < 100 && (!step || announced % PPING_CLEANUP_PIECE);
+		     step++) {
+			CHECK_INT(loop__timer(loop, 500000, on_time, NULL, &timer), 0);
+			CHECK_INT(loop__run(loop), 0);
+			loop__remove(timer);
+		}
+		CHECK_INT(mapclean__run_pass(clean), 0);
+	}
+	CHECK(announced > 0);
+	CHECK_INT(announced, engine__counters(e).n[PPING_COUNT_FLOWS_TIMED_OUT]);
+	mapclean__free(clean);
+	loop__free(loop);
+}
+
 static void a_pass_over_nothing(void)
 {
 	struct engine *e = bpf_ready() ? engine__open(&debug) : NULL;
@@ -564,6 +645,7 @@ int main(void)
 	CASE(a_large_table_with_counters_in_pieces);
 	CASE(a_pass_can_be_read_in_pieces);
 	CASE(any_size_of_read_will_do);
+	CASE(a_pass_within_a_pass);
 	CASE(a_pass_over_nothing);
 	return TEST_EXIT();
 }

@@ -249,6 +249,20 @@ hostile() {
 
 no_connections() { [ -z "$(lab_in r ss -Htn 'sport = 9100' | grep -v TIME-WAIT)" ]; }
 
+# While pping ends, which takes as long as the last command of --on-rotate, a scrape is refused and not kept waiting.
+ending() {
+    local status=0
+    pping_start r r0 "$OUT" -F jsonl -w "$LAB_TMP/end.jsonl" --rotate-interval 3600 --on-rotate 'sleep 3' \
+        --metrics 9100
+    scrape >/dev/null
+    kill -INT "$PPING_PID"
+    sleep 0.5
+    kill -0 "$PPING_PID"
+    lab_in r curl -s --max-time 2 "$METRICS" >/dev/null || status=$?
+    [ "$status" = 7 ] || fail "curl ended with status $status"
+    lab_wait "$PPING_PID" 10
+}
+
 # --- all -----------------------------------------------------------------------------
 
 lab_up --delay 20000 >/dev/null || { echo "not ok lab"; exit 1; }
@@ -264,5 +278,6 @@ case_run metrics_addresses addresses
 case_run metrics_refusals refusals
 case_run metrics_prometheus prometheus
 case_run metrics_alerts alerts
+case_run metrics_ending ending
 case_run metrics_hostile_clients hostile
 lab_end

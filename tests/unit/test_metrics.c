@@ -44,6 +44,14 @@ static void begin_aggregating(void)
 	options.aggregate_ns = PPING_NS_PER_SEC;
 }
 
+/* With other options. */
+static void begin_again(void)
+{
+	metrics__free(metrics);
+	if (metrics__new(&metrics, &options))
+		abort();
+}
+
 static void end(void)
 {
 	metrics__free(metrics);
@@ -266,6 +274,7 @@ static void no_series_at_all(void)
 {
 	begin_aggregating();
 	options.metrics_series = 0;
+	begin_again();
 	add_prefix(1, 7, 1000000);
 	make(METRICS_PROMETHEUS);
 	CHECK_STR(COUNT_OF("other"), "7");
@@ -305,10 +314,8 @@ static void series_in_order(void)
 	int n = 0;
 
 	begin_aggregating();
-	metrics__free(metrics);
 	options.metrics_series = 1000;
-	if (metrics__new(&metrics, &options))
-		abort();
+	begin_again();
 	for (int i = 0; i < 3000; i++)
 		add_prefix(i * 7919 % 1000, 1, 1000000);
 	for (at = make(METRICS_PROMETHEUS);
@@ -350,11 +357,9 @@ static void several_interfaces(void)
 	};
 
 	begin_aggregating();
-	metrics__free(metrics);
 	options.interface = "eth0,a*";
 	options.several = true;
-	if (metrics__new(&metrics, &options))
-		abort();
+	begin_again();
 	fill_state();
 	for (size_t i = 0; i < 3; i++) {
 		rows[i].counters.n[PPING_COUNT_TRACKED] = 7 + i;
@@ -503,10 +508,8 @@ static void strange_interfaces(void)
 		char sample[256];
 
 		begin();
-		metrics__free(metrics);
 		options.interface = rows[i].name;
-		if (metrics__new(&metrics, &options))
-			abort();
+		begin_again();
 		add_event(IPPROTO_TCP, 5);
 		make(METRICS_PROMETHEUS);
 		snprintf(sample, sizeof(sample), "pping_interface_up{interface=\"%s\"}",

@@ -1,130 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Files, pipes, terminals and sockets: full, closed, slow, renamed. */
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/time.h>
-#include <sys/wait.h>
 #include <termios.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "src/output.h"
 #include "src/output_file.h"
-#include "tests/unit/test.h"
+#include "tests/unit/files.h"
 
 #define PENDING_LIMIT (4 << 20)
 #define NOBODY 65534
 
-static char dir[64];
 static const struct format_settings plain;
-
-/* --- files ----------------------------------------------------------------------- */
-
-static const char *path_of(const char *name)
-{
-	static char path[4][PATH_MAX];
-	static int next;
-	char *p = path[next++ % 4];
-
-	snprintf(p, PATH_MAX, "%s/%s", dir, name);
-	return p;
-}
-
-static struct text read_fd(int fd)
-{
-	struct text t = { 0 };
-	ssize_t n;
-
-	while ((n = read(fd, text__reserve(&t, 65537), 65536)) > 0)
-		t.len += (size_t)n;
-	*text__reserve(&t, 1) = 0;
-	return t;
-}
-
-static struct text read_file(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct text t = { 0 };
-
-	CHECK(fd >= 0);
-	if (fd < 0) {
-		*text__reserve(&t, 1) = 0;
-		return t;
-	}
-	t = read_fd(fd);
-	close(fd);
-	return t;
-}
-
-static void check_file(const char *path, const char *want)
-{
-	struct text t = read_file(path);
-
-	CHECK_STR(t.data, want);
-	text__free(&t);
-}
-
-static void write_file(const char *path, const char *content)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-
-	CHECK(fd >= 0 && write(fd, content, strlen(content)) == (ssize_t)strlen(content));
-	close(fd);
-}
-
-/* --- standard output and standard error ------------------------------------------- */
-
-static int saved_stdout = -1, saved_stderr = -1, stderr_pipe = -1;
-
-static void stdout_to(int fd)
-{
-	fflush(stdout);
-	saved_stdout = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-	if (fd < 0)
-		close(STDOUT_FILENO);
-	else
-		dup2(fd, STDOUT_FILENO);
-}
-
-static void stdout_back(void)
-{
-	dup2(saved_stdout, STDOUT_FILENO);
-	close(saved_stdout);
-}
-
-/* A pipe, because a file would feel RLIMIT_FSIZE. */
-static void catch_stderr(void)
-{
-	int fd[2];
-
-	CHECK(!pipe2(fd, O_CLOEXEC));
-	saved_stderr = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
-	dup2(fd[1], STDERR_FILENO);
-	close(fd[1]);
-	stderr_pipe = fd[0];
-}
-
-static const char *caught_stderr(void)
-{
-	static struct text t;
-
-	dup2(saved_stderr, STDERR_FILENO);
-	close(saved_stderr);
-	text__free(&t);
-	t = read_fd(stderr_pipe);
-	close(stderr_pipe);
-	return t.data;
-}
 
 /* --- records ------------------------------------------------------------------------ */
 
@@ -141,7 +31,7 @@ static void add(struct output *out, const struct format *format, uint64_t from, 
 
 	for (i = from; i < from + count; i++) {
 		format_record(output__text(out), format, i, output__first(out));
-		output__wrote_record(out);
+		output__wrote_record(out, true);
 	}
 }
 
@@ -170,6 +60,14 @@ static void check_expected(const struct text *got, const struct format *format, 
 	text__free(&want);
 }
 
+static void check_records(const char *path, const struct format *format, uint64_t count)
+{
+	struct text got = read_file(path);
+
+	check_expected(&got, format, count);
+	text__free(&got);
+}
+
 static struct output *open_output(const char *path, const struct format *format)
 {
 	struct output *out;
@@ -179,6 +77,14 @@ static struct output *open_output(const char *path, const struct format *format)
 		exit(EXIT_FAILURE);
 	}
 	return out;
+}
+
+static int close_output(struct output *out, int timeout_ms)
+{
+	int err = output__close(out, timeout_ms);
+
+	output__free(out);
+	return err;
 }
 
 /* --- regular files ------------------------------------------------------------------- */
@@ -198,7 +104,7 @@ static void writes_and_appends(void)
 		CHECK_INT(output__poll_fd(out), -1);
 		CHECK_INT(output__flush(out), 0);
 		add(out, &format_jsonl, 1, 1);
-		CHECK_INT(output__close(out, 0), 0);
+		CHECK_INT(close_output(out, 0), 0);
 	}
 	check_file(path,
 		   "{\"timestamp\":0,\"lost_events\":0}\n{\"timestamp\":1,\"lost_events\":1}\n"
@@ -210,27 +116,23 @@ static void nothing_at_all(void)
 	struct output *out = open_output(path_of("empty.jsonl"), &format_jsonl);
 
 	CHECK_INT(output__flush(out), 0);
-	CHECK_INT(output__close(out, 0), 0);
+	CHECK_INT(close_output(out, 0), 0);
 	check_file(path_of("empty.jsonl"), "");
 	out = open_output(path_of("empty.json"), &format_json);
-	CHECK_INT(output__close(out, 0), 0);
+	CHECK_INT(close_output(out, 0), 0);
 	check_file(path_of("empty.json"), "[\n\n]\n");
-	CHECK_INT(output__close(NULL, 0), 0);
 }
 
 static void json_array(void)
 {
 	struct output *out = open_output(path_of("array.json"), &format_json);
-	struct text got;
 
 	check_file(path_of("array.json"), "[\n");
 	add(out, &format_json, 0, 3);
 	CHECK_INT(output__flush(out), 0);
 	add(out, &format_json, 3, 2);
-	CHECK_INT(output__close(out, 0), 0);
-	got = read_file(path_of("array.json"));
-	check_expected(&got, &format_json, 5);
-	text__free(&got);
+	CHECK_INT(close_output(out, 0), 0);
+	check_records(path_of("array.json"), &format_json, 5);
 }
 
 static void json_refuses_existing(void)
@@ -253,7 +155,7 @@ static void records_without_text(void)
 
 	add(out, &format_ppviz, 0, 3);
 	CHECK(output__first(out));
-	CHECK_INT(output__close(out, 0), 0);
+	CHECK_INT(close_output(out, 0), 0);
 	check_file(path_of("ppviz"), "");
 }
 
@@ -288,7 +190,7 @@ static void flags_and_mode(void)
 	flags = flags_of(path_of("flags"), &fd_flags);
 	CHECK(flags >= 0 && flags & O_APPEND);
 	CHECK(fd_flags & FD_CLOEXEC);
-	CHECK_INT(output__close(out, 0), 0);
+	CHECK_INT(close_output(out, 0), 0);
 	CHECK(!stat(path_of("flags"), &st));
 	CHECK_INT(st.st_mode & 07777, 0640);
 	umask(old);
@@ -317,32 +219,26 @@ static void says_why_it_cannot_open(void)
 static void truncated_under_us(void)
 {
 	struct output *out = open_output(path_of("truncated"), &format_jsonl);
-	struct text got;
 
 	add(out, &format_jsonl, 100, 50);
 	CHECK_INT(output__flush(out), 0);
 	CHECK_INT(truncate(path_of("truncated"), 0), 0);
 	add(out, &format_jsonl, 0, 2);
-	CHECK_INT(output__close(out, 0), 0);
-	got = read_file(path_of("truncated"));
-	check_expected(&got, &format_jsonl, 2);
-	text__free(&got);
+	CHECK_INT(close_output(out, 0), 0);
+	check_records(path_of("truncated"), &format_jsonl, 2);
 }
 
 static void out_of_memory(void)
 {
 	struct output *out = open_output(path_of("memory"), &format_jsonl);
-	struct text got;
 
 	add(out, &format_jsonl, 0, 3);
 	output__text(out)->failed = true;
 	catch_stderr();
 	CHECK_INT(output__flush(out), -ENOMEM);
-	CHECK_INT(output__close(out, 0), -ENOMEM);
+	CHECK_INT(close_output(out, 0), -ENOMEM);
 	CHECK(strstr(caught_stderr(), "/memory: Cannot allocate memory\n"));
-	got = read_file(path_of("memory"));
-	check_expected(&got, &format_jsonl, 3);
-	text__free(&got);
+	check_records(path_of("memory"), &format_jsonl, 3);
 }
 
 /* --- full disks ---------------------------------------------------------------------- */
@@ -397,7 +293,7 @@ static int fill(const struct format *format, rlim_t limit, int *err, const char 
 		add(out, format, 10, 0);
 		second = output__flush(out);
 		CHECK_INT(second, *err);
-		second = output__close(out, 0);
+		second = close_output(out, 0);
 		CHECK(!*err || second == *err);
 		*err = second;
 	}
@@ -408,15 +304,6 @@ static int fill(const struct format *format, rlim_t limit, int *err, const char 
 	got = read_file(path);
 	n = whole_records(&got, format);
 	text__free(&got);
-	return n;
-}
-
-static int count_lines(const char *text)
-{
-	int n = 0;
-
-	for (; *text; text++)
-		n += *text == '\n';
 	return n;
 }
 
@@ -494,7 +381,7 @@ static void check_device(const char *path, const char *name)
 	CHECK_INT(output__text(out)->len, 0);
 	CHECK_INT(output__poll_fd(out), -1);
 	CHECK_INT(output__reopen(out), -ENOSPC);
-	CHECK_INT(output__close(out, 1000), -ENOSPC);
+	CHECK_INT(close_output(out, 1000), -ENOSPC);
 	CHECK_STR(caught_stderr(), want);
 }
 
@@ -519,20 +406,17 @@ static void device_null(void)
 
 	add(out, &format_json, 0, 1000);
 	CHECK_INT(output__flush(out), 0);
-	CHECK_INT(output__close(out, 0), 0);
+	CHECK_INT(close_output(out, 0), 0);
 }
 
-/* In a process and mount namespace of its own: a disk of 64 KiB. */
-static int fill_tmpfs(const struct format *format)
+static void fill_disk(const void *ctx)
 {
+	const struct format *format = ctx;
 	struct output *out;
 	struct text got, want;
 	uint64_t n = 0;
 	int err = 0;
 
-	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-	    mount("tmpfs", dir, "tmpfs", 0, "size=65536"))
-		return 77;
 	catch_stderr();
 	out = open_output(path_of("file"), format);
 	while (!err) {
@@ -541,7 +425,7 @@ static int fill_tmpfs(const struct format *format)
 		err = output__flush(out);
 	}
 	CHECK_INT(err, -ENOSPC);
-	CHECK_INT(output__close(out, 0), -ENOSPC);
+	CHECK_INT(close_output(out, 0), -ENOSPC);
 	CHECK(strstr(caught_stderr(), "/file: No space left on device: "));
 	got = read_file(path_of("file"));
 	CHECK(got.len > 60000 && got.len <= 65536);
@@ -550,29 +434,12 @@ static int fill_tmpfs(const struct format *format)
 		n--;
 	}
 	CHECK(n && !memcmp(got.data, want.data, got.len));
-	return test_failed_here;
 }
 
 static void disk_full(void)
 {
-	const struct format *formats[] = { &format_jsonl, &format_json };
-	int i, status;
-	pid_t pid;
-
-	for (i = 0; i < 2; i++) {
-		fflush(stdout);
-		pid = fork();
-		if (!pid) {
-			status = fill_tmpfs(formats[i]);
-			fflush(stdout);
-			_exit(status);
-		}
-		CHECK(waitpid(pid, &status, 0) == pid);
-		if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
-			SKIP("can't mount a tmpfs in a namespace of my own");
-		else
-			CHECK_INT(status, 0);
-	}
+	on_small_disk(65536, fill_disk, &format_jsonl);
+	on_small_disk(65536, fill_disk, &format_json);
 }
 
 /* What others wrote is theirs. */
@@ -618,7 +485,7 @@ static void redirected_stdout(void)
 	limit_file_size(7 + 3 * 32 + 5);
 	CHECK_INT(output__flush(out), -EFBIG);
 	limit_file_size(RLIM_INFINITY);
-	CHECK_INT(output__close(out, 0), -EFBIG);
+	CHECK_INT(close_output(out, 0), -EFBIG);
 	CHECK_STR(caught_stderr(),
 		  "pping: standard output: File too large: 1 record (32 bytes) not written\n");
 	stdout_back();
@@ -634,31 +501,21 @@ static void redirected_stdout(void)
 
 /* --- pipes ----------------------------------------------------------------------------- */
 
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
 static void reader_went_away(void)
 {
 	struct output *out;
-	int fd[2];
+	int fd;
 
-	CHECK(!pipe2(fd, O_CLOEXEC));
-	stdout_to(fd[1]);
-	close(fd[1]);
+	fd = stdout_to_pipe();
 	out = open_output(NULL, &format_jsonl);
 	add(out, &format_jsonl, 0, 1);
 	CHECK_INT(output__flush(out), 0);
-	close(fd[0]);
+	close(fd);
 	catch_stderr();
 	add(out, &format_jsonl, 1, 1);
 	CHECK_INT(output__flush(out), -EPIPE);
 	CHECK_INT(output__flush(out), -EPIPE);
-	CHECK_INT(output__close(out, 1000), -EPIPE);
+	CHECK_INT(close_output(out, 1000), -EPIPE);
 	CHECK_STR(caught_stderr(),
 		  "pping: standard output: reader went away: 1 record (32 bytes) not written\n");
 
@@ -667,7 +524,7 @@ static void reader_went_away(void)
 	out = open_output(NULL, &format_jsonl);
 	add(out, &format_jsonl, 0, 1);
 	CHECK_INT(output__flush(out), -EPIPE);
-	CHECK_INT(output__close(out, 0), -EPIPE);
+	CHECK_INT(close_output(out, 0), -EPIPE);
 	CHECK_INT(count_lines(caught_stderr()), 1);
 	stdout_back();
 }
@@ -701,7 +558,7 @@ static void fill_and_drain(int reader, const struct format *format)
 	CHECK(!output__full(out));
 	while ((len = read(reader, text__reserve(&got, 65536), 65536)) > 0)
 		got.len += (size_t)len;
-	CHECK_INT(output__close(out, 0), 0);
+	CHECK_INT(close_output(out, 0), 0);
 	while ((len = read(reader, text__reserve(&got, 65536), 65536)) > 0)
 		got.len += (size_t)len;
 	check_expected(&got, format, n);
@@ -765,7 +622,7 @@ static void slow_socket(void)
 	add(out, &format_jsonl, 0, 1);
 	err = output__flush(out);
 	CHECK(err == -EPIPE || err == -ECONNRESET);
-	CHECK_INT(output__close(out, 0), err);
+	CHECK_INT(close_output(out, 0), err);
 	CHECK(strstr(caught_stderr(), "reader went away"));
 	alarm(0);
 	stdout_back();
@@ -812,7 +669,7 @@ static void named_pipe(void)
 		add(out, format, 0, 100);
 		CHECK_INT(output__flush(out), 0);
 		CHECK_INT(output__reopen(out), 0);
-		CHECK_INT(output__close(out, 0), 0);
+		CHECK_INT(close_output(out, 0), 0);
 		got = read_fd(fd);
 		check_expected(&got, format, 100);
 		text__free(&got);
@@ -874,7 +731,7 @@ static void fifo_without_reader(void)
 	fd = open_reader(path);
 	CHECK_INT(output__flush(out), 0);
 	add(out, &format_jsonl, 100, 10);
-	CHECK_INT(output__close(out, 0), 0);
+	CHECK_INT(close_output(out, 0), 0);
 	said = caught_stderr();
 	CHECK(strstr(said, "/early: nobody reads it yet; waiting for a reader\n"));
 	CHECK(strstr(said, "/early: has a reader now\n"));
@@ -909,7 +766,7 @@ static void change_readers(uint64_t records, size_t bytes)
 	fd = open_reader(path);
 	while (output__flush(out) == 1)
 		read_some(fd, &got, 65536);
-	CHECK_INT(output__close(out, 0), 0);
+	CHECK_INT(close_output(out, 0), 0);
 	read_some(fd, &got, 1 << 20);
 	close(fd);
 	/* nobody yet, somebody, gone, back; and not the other 39 times */
@@ -949,7 +806,7 @@ static void fifo_keeps_what_may_be_wanted(void)
 		read_some(fd, &got, 65536);
 		CHECK(output__text(out)->len < 4 * 65536);
 	}
-	CHECK_INT(output__close(out, 0), 0);
+	CHECK_INT(close_output(out, 0), 0);
 	*text__reserve(&got, 1) = 0;
 	check_expected(&got, &format_jsonl, 100000);
 	close(fd);
@@ -972,7 +829,7 @@ static void fifo_ends_deserted(void)
 	read_some(fd, &got, 3 * 32 + 5);
 	close(fd);
 	start = now_ms();
-	CHECK_INT(output__close(out, 150), -EPIPE);
+	CHECK_INT(close_output(out, 150), -EPIPE);
 	CHECK(now_ms() - start >= 149 && now_ms() - start < 2000);
 	said = caught_stderr();
 	CHECK(strstr(said, "its reader went away; waiting for another one\n"));
@@ -983,13 +840,13 @@ static void fifo_ends_deserted(void)
 	catch_stderr();
 	out = open_output(path, &format_jsonl);
 	add(out, &format_jsonl, 0, 10);
-	CHECK_INT(output__close(out, 10), -ENXIO);
+	CHECK_INT(close_output(out, 10), -ENXIO);
 	CHECK(strstr(caught_stderr(), ": 10 records (320 bytes) not written\n"));
 
 	/* nothing to say, nobody to hear it */
 	catch_stderr();
 	out = open_output(path, &format_jsonl);
-	CHECK_INT(output__close(out, 0), 0);
+	CHECK_INT(close_output(out, 0), 0);
 	caught_stderr();
 }
 
@@ -1003,7 +860,7 @@ static void fifo_has_one_writer(void)
 	catch_stderr();
 	CHECK_INT(output__open(&second, path, &format_jsonl), -EBUSY);
 	CHECK(strstr(caught_stderr(), "/claimed: another pping is writing to it\n"));
-	CHECK_INT(output__close(out, 0), 0);
+	CHECK_INT(close_output(out, 0), 0);
 	close(fd);
 }
 
@@ -1021,7 +878,7 @@ static void fifo_is_replaced(void)
 	CHECK_INT(output__flush(out), 1);
 	write_file(path, "precious");
 	CHECK_INT(output__flush(out), -EPROTOTYPE);
-	CHECK_INT(output__close(out, 0), -EPROTOTYPE);
+	CHECK_INT(close_output(out, 0), -EPROTOTYPE);
 	CHECK(strstr(caught_stderr(),
 		     "/replaced: is no FIFO any more: 10 records (320 bytes) not written\n"));
 	check_file(path, "precious");
@@ -1038,8 +895,29 @@ static void fifo_of_an_array(void)
 	catch_stderr();
 	add(out, &format_json, 0, 1);
 	CHECK_INT(output__flush(out), -EPIPE);
-	CHECK_INT(output__close(out, 0), -EPIPE);
+	CHECK_INT(close_output(out, 0), -EPIPE);
 	CHECK(strstr(caught_stderr(), "/array: reader went away: 1 record ("));
+}
+
+/* What the shell makes of -w >(command) and what /dev/stdout may be: nobody else can open that, so the end of its reader is the end. */
+static void pipe_without_a_name(void)
+{
+	char path[32];
+	struct output *out;
+	int fd[2];
+
+	CHECK(!pipe2(fd, O_CLOEXEC));
+	snprintf(path, sizeof(path), "/dev/fd/%d", fd[1]);
+	out = open_output(path, &format_jsonl);
+	add(out, &format_jsonl, 0, 1);
+	CHECK_INT(output__flush(out), 0);
+	close(fd[0]);
+	add(out, &format_jsonl, 1, 1);
+	catch_stderr();
+	CHECK_INT(output__flush(out), -EPIPE);
+	CHECK_INT(close_output(out, 0), -EPIPE);
+	CHECK(strstr(caught_stderr(), ": reader went away: 1 record (32 bytes) not written\n"));
+	close(fd[1]);
 }
 
 /* --- others ------------------------------------------------------------------------------- */
@@ -1078,7 +956,7 @@ static void shared_pipe(void)
 			while (output__flush(out))
 				poll(NULL, 0, 1);
 		}
-		_exit(output__close(out, 5000) ? 1 : 0);
+		_exit(close_output(out, 5000) ? 1 : 0);
 	}
 	close(fd[1]);
 	reader = fdopen(fd[0], "r");
@@ -1123,7 +1001,7 @@ static void interrupted(void)
 			add(out, &format_jsonl, n, 100);
 			output__flush(out);
 		}
-		status = output__close(out, 20000) ? 1 : 0;
+		status = close_output(out, 20000) ? 1 : 0;
 		setitimer(ITIMER_REAL, &never, NULL);
 		_exit(status);
 	}
@@ -1153,7 +1031,7 @@ static void close_waits_for_reader(void)
 		close(fd[1]);
 		out = open_output(NULL, &format_json);
 		add(out, &format_json, 0, 10000);
-		_exit(output__flush(out) == 1 && !output__close(out, 20000) ? 0 : 1);
+		_exit(output__flush(out) == 1 && !close_output(out, 20000) ? 0 : 1);
 	}
 	close(fd[1]);
 	poll(NULL, 0, 200);
@@ -1182,31 +1060,29 @@ static void check_drop(int drains)
 	unsigned long long bytes, records, first = 10000, n = 20000;
 	struct text got = { 0 }, all = { 0 };
 	struct output *out;
-	int fd[2], i;
+	int fd, i;
 
 	for (i = 0; i < (int)n; i++) /* all of one length */
 		format_record(&all, &format_jsonl, first + (uint64_t)i, false);
-	CHECK(!pipe2(fd, O_CLOEXEC));
-	stdout_to(fd[1]);
-	close(fd[1]);
+	fd = stdout_to_pipe();
 	out = open_output(NULL, &format_jsonl);
 	add(out, &format_jsonl, first, n / 2);
 	CHECK_INT(output__flush(out), 1);
 	for (i = 0; i < drains; i++) {
-		drain(fd[0], &got);
+		drain(fd, &got);
 		CHECK_INT(output__flush(out), 1);
 	}
-	output__wrote_record(out); /* an event without text */
+	output__wrote_record(out, true); /* an event without text */
 	add(out, &format_jsonl, first + n / 2, n / 2);
 	catch_stderr();
-	CHECK_INT(output__close(out, 1), -ETIMEDOUT);
+	CHECK_INT(close_output(out, 1), -ETIMEDOUT);
 	CHECK(sscanf(caught_stderr(),
 		     "pping: standard output: reader too slow: %llu records (%llu bytes) not "
 		     "written",
 		     &records, &bytes) == 2);
 	stdout_back();
-	drain(fd[0], &got);
-	close(fd[0]);
+	drain(fd, &got);
+	close(fd);
 	CHECK_INT(got.len + bytes, all.len);
 	CHECK(!memcmp(got.data, all.data, got.len));
 	CHECK_INT(got.data[got.len - 1], '\n');
@@ -1227,20 +1103,18 @@ static void close_gives_up(void)
 {
 	struct output *out;
 	uint64_t start;
-	int fd[2];
+	int fd;
 
-	CHECK(!pipe2(fd, O_CLOEXEC));
-	stdout_to(fd[1]);
-	close(fd[1]);
+	fd = stdout_to_pipe();
 	out = open_output(NULL, &format_jsonl);
 	add(out, &format_jsonl, 0, 10000);
 	catch_stderr();
 	start = now_ms();
-	CHECK_INT(output__close(out, 150), -ETIMEDOUT);
+	CHECK_INT(close_output(out, 150), -ETIMEDOUT);
 	start = now_ms() - start;
 	caught_stderr();
 	stdout_back();
-	close(fd[0]);
+	close(fd);
 	CHECK(start >= 149 && start < 2000);
 }
 
@@ -1250,24 +1124,22 @@ static void pending_does_not_pile_up(void)
 	struct text got = { 0 };
 	struct output *out;
 	uint64_t n;
-	int fd[2];
+	int fd;
 
-	CHECK(!pipe2(fd, O_CLOEXEC));
-	stdout_to(fd[1]);
-	close(fd[1]);
+	fd = stdout_to_pipe();
 	out = open_output(NULL, &format_jsonl);
 	for (n = 0; n < 200000; n += 1000) {
 		add(out, &format_jsonl, n, n ? 1000 : 20000);
 		output__flush(out);
 		CHECK(output__poll_fd(out) >= 0);
-		CHECK(read(fd[0], text__reserve(&got, 40000), 40000) > 0);
+		CHECK(read(fd, text__reserve(&got, 40000), 40000) > 0);
 	}
 	CHECK(output__text(out)->len < 3 << 20);
 	catch_stderr();
-	CHECK_INT(output__close(out, 0), -ETIMEDOUT);
+	CHECK_INT(close_output(out, 0), -ETIMEDOUT);
 	caught_stderr();
 	stdout_back();
-	close(fd[0]);
+	close(fd);
 	text__free(&got);
 }
 
@@ -1288,12 +1160,12 @@ static void begin_waits(void)
 	out = open_output(NULL, &format_json);
 	CHECK(output__poll_fd(out) >= 0);
 	format_json.event(output__text(out), &plain, &mark, 1, true);
-	output__wrote_record(out);
+	output__wrote_record(out, true);
 	CHECK(output__first(out));
 	drain(fd[0], &got);
 	got.len = 0;
 	add(out, &format_json, 0, 2);
-	CHECK_INT(output__close(out, 0), 0);
+	CHECK_INT(close_output(out, 0), 0);
 	stdout_back();
 	drain(fd[0], &got);
 	check_expected(&got, &format_json, 2);
@@ -1308,7 +1180,6 @@ static void reopen_after_rename(void)
 	const struct format *formats[] = { &format_jsonl, &format_json };
 	const char *path = path_of("rotated"), *old = path_of("rotated.1");
 	struct output *out;
-	struct text got;
 	int i;
 
 	for (i = 0; i < 2; i++) {
@@ -1320,14 +1191,10 @@ static void reopen_after_rename(void)
 		add(out, formats[i], 3, 2);
 		CHECK_INT(output__reopen(out), 0);
 		CHECK(output__first(out));
-		got = read_file(old);
-		check_expected(&got, formats[i], 5);
-		text__free(&got);
+		check_records(old, formats[i], 5);
 		add(out, formats[i], 0, 4);
-		CHECK_INT(output__close(out, 0), 0);
-		got = read_file(path);
-		check_expected(&got, formats[i], 4);
-		text__free(&got);
+		CHECK_INT(close_output(out, 0), 0);
+		check_records(path, formats[i], 4);
 	}
 }
 
@@ -1337,7 +1204,6 @@ static void reopen_without_rename(void)
 	const struct format *formats[] = { &format_jsonl, &format_json };
 	const char *path = path_of("kept"), *said;
 	struct output *out;
-	struct text got;
 	int i;
 
 	for (i = 0; i < 2; i++) {
@@ -1354,10 +1220,8 @@ static void reopen_without_rename(void)
 					   "with the old file\n"));
 		CHECK_INT(output__first(out), formats[i]->appendable);
 		add(out, formats[i], 3, 2);
-		CHECK_INT(output__close(out, 0), 0);
-		got = read_file(path);
-		check_expected(&got, formats[i], 5);
-		text__free(&got);
+		CHECK_INT(close_output(out, 0), 0);
+		check_records(path, formats[i], 5);
 	}
 }
 
@@ -1365,7 +1229,6 @@ static void reopen_fails(void)
 {
 	char path[PATH_MAX], gone[PATH_MAX];
 	struct output *out;
-	struct text got;
 
 	snprintf(gone, sizeof(gone), "%s", path_of("gone"));
 	CHECK(!mkdir(gone, 0700));
@@ -1377,31 +1240,27 @@ static void reopen_fails(void)
 	CHECK_INT(output__reopen(out), 0);
 	CHECK(strstr(caught_stderr(), "No such file or directory; going on with the old file\n"));
 	add(out, &format_jsonl, 1, 1);
-	CHECK_INT(output__close(out, 0), 0);
-	got = read_file(path_of("elsewhere/file"));
-	check_expected(&got, &format_jsonl, 2);
-	text__free(&got);
+	CHECK_INT(close_output(out, 0), 0);
+	check_records(path_of("elsewhere/file"), &format_jsonl, 2);
 }
 
 static void reopen_stdout(void)
 {
 	struct output *out;
 	struct text got;
-	int fd[2];
+	int fd;
 
-	CHECK(!pipe2(fd, O_CLOEXEC));
-	stdout_to(fd[1]);
-	close(fd[1]);
+	fd = stdout_to_pipe();
 	out = open_output(NULL, &format_json);
 	add(out, &format_json, 0, 1);
 	CHECK_INT(output__reopen(out), 0);
 	add(out, &format_json, 1, 1);
-	CHECK_INT(output__close(out, 0), 0);
+	CHECK_INT(close_output(out, 0), 0);
 	stdout_back();
-	got = read_fd(fd[0]);
+	got = read_fd(fd);
 	check_expected(&got, &format_json, 2);
 	text__free(&got);
-	close(fd[0]);
+	close(fd);
 }
 
 /* The disk is full: no empty new file stays behind, and the old one is as whole as can be. */
@@ -1423,7 +1282,7 @@ static void reopen_on_full_disk(void)
 		limit_file_size(five.len - 1);
 		CHECK_INT(output__reopen(out), -EFBIG);
 		limit_file_size(RLIM_INFINITY);
-		CHECK_INT(output__close(out, 0), -EFBIG);
+		CHECK_INT(close_output(out, 0), -EFBIG);
 		said = caught_stderr();
 		CHECK(strstr(said,
 			     "/rotate-full: File too large: 1 record (33 bytes) not written\n"));
@@ -1438,13 +1297,9 @@ static void reopen_on_full_disk(void)
 
 int main(void)
 {
-	char command[80];
-
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
-	strcpy(dir, "/tmp/test_output.XXXXXX");
-	if (!mkdtemp(dir))
-		return EXIT_FAILURE;
+	begin_dir("test_output");
 	RUN(writes_and_appends);
 	RUN(nothing_at_all);
 	RUN(json_array);
@@ -1474,6 +1329,7 @@ int main(void)
 	RUN(fifo_has_one_writer);
 	RUN(fifo_is_replaced);
 	RUN(fifo_of_an_array);
+	RUN(pipe_without_a_name);
 	RUN(closed_stdout);
 	RUN(shared_pipe);
 	RUN(interrupted);
@@ -1487,8 +1343,6 @@ int main(void)
 	RUN(reopen_fails);
 	RUN(reopen_stdout);
 	RUN(reopen_on_full_disk);
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	if (system(command))
-		return EXIT_FAILURE;
+	end_dir();
 	return TEST_EXIT();
 }

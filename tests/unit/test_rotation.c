@@ -1,133 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Files that follow one another: their names, their size, what disturbs them. */
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <sched.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <sys/file.h>
-#include <sys/mount.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
-#include <zlib.h>
 
 #include "src/part_file.h"
 #include "src/rotation.h"
 #include "src/storage.h"
-#include "tests/unit/test.h"
+#include "tests/unit/files.h"
 
-static char dir[64];
 static const struct format_settings plain;
-
-/* --- files ------------------------------------------------------------------------ */
-
-static const char *path_of(const char *name)
-{
-	static char path[4][PATH_MAX];
-	static int next;
-	char *p = path[next++ % 4];
-
-	snprintf(p, PATH_MAX, "%s/%s", dir, name);
-	return p;
-}
-
-static bool exists(const char *name)
-{
-	return !access(path_of(name), F_OK);
-}
-
-static void write_file(const char *name, const char *content)
-{
-	int fd = open(path_of(name), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-
-	CHECK(fd >= 0 && write(fd, content, strlen(content)) == (ssize_t)strlen(content));
-	close(fd);
-}
-
-/* gzread() reads what is not compressed as well. Ends with a zero byte. */
-static struct text read_file(const char *name)
-{
-	struct text t = { 0 };
-	gzFile file = gzopen(path_of(name), "rb");
-	int n = 0;
-
-	while (file && (n = gzread(file, text__reserve(&t, 65537), 65536)) > 0)
-		t.len += (size_t)n;
-	*text__reserve(&t, 1) = 0;
-	CHECK(file && n == 0);
-	if (file)
-		gzclose(file);
-	return t;
-}
-
-static void check_file(const char *name, const char *want)
-{
-	struct text t = read_file(name);
-
-	CHECK_STR(t.data, want);
-	text__free(&t);
-}
-
-static off_t size_of(const char *name)
-{
-	struct stat st;
-
-	return stat(path_of(name), &st) ? -1 : st.st_size;
-}
-
-static int count_files(void)
-{
-	struct dirent *entry;
-	DIR *d = opendir(dir);
-	int n = 0;
-
-	while (d && (entry = readdir(d)))
-		n += entry->d_name[0] != '.';
-	closedir(d);
-	return n;
-}
-
-static void empty_dir(void)
-{
-	struct dirent *entry;
-	DIR *d = opendir(dir);
-
-	while (d && (entry = readdir(d)))
-		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
-			unlink(path_of(entry->d_name));
-	closedir(d);
-}
-
-/* --- standard error --------------------------------------------------------------------- */
-
-static int saved_stderr = -1;
-
-static void catch_stderr(void)
-{
-	char path[] = "/tmp/test_rotation.XXXXXX";
-	int fd = mkstemp(path);
-
-	unlink(path);
-	saved_stderr = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
-	dup2(fd, STDERR_FILENO);
-	close(fd);
-}
-
-static const char *caught_stderr(void)
-{
-	static char text[4096];
-	ssize_t n = pread(STDERR_FILENO, text, sizeof(text) - 1, 0);
-
-	text[n > 0 ? n : 0] = 0;
-	dup2(saved_stderr, STDERR_FILENO);
-	close(saved_stderr);
-	return text;
-}
 
 /* --- rotations --------------------------------------------------------------------------- */
 
@@ -194,20 +74,20 @@ static void one_file(void)
 	set.compressor = COMPRESSOR_GZIP;
 	r = open_rotation(&set);
 	CHECK(rotation__first(r));
-	CHECK(exists("one.json.gz.part") && !exists("one.json.gz"));
+	CHECK(exists(path_of("one.json.gz.part")) && !exists(path_of("one.json.gz")));
 	CHECK_INT(add(r, &format_json, 1), 0);
 	CHECK(!rotation__first(r));
 	CHECK_INT(add(r, &format_json, 2), 0);
 	CHECK_INT(rotation__flush(r), 0);
 	CHECK_INT(rotation__close(r), 0);
-	CHECK(!exists("one.json.gz.part"));
-	check_file("one.json.gz", "[\n{\"timestamp\":1,\"lost_events\":1},\n"
-				  "{\"timestamp\":2,\"lost_events\":2}\n]\n");
+	CHECK(!exists(path_of("one.json.gz.part")));
+	check_file(path_of("one.json.gz"), "[\n{\"timestamp\":1,\"lost_events\":1},\n"
+					   "{\"timestamp\":2,\"lost_events\":2}\n]\n");
 	CHECK_INT(n_finished, 1);
 	CHECK_STR(finished[0], path_of("one.json.gz"));
 	CHECK_INT(rotation__files(r), 1);
 	CHECK_INT(rotation__events(r), 2);
-	CHECK_INT(rotation__bytes(r), size_of("one.json.gz"));
+	CHECK_INT(rotation__bytes(r), size_of(path_of("one.json.gz")));
 	rotation__free(r);
 	empty_dir();
 }
@@ -230,10 +110,10 @@ static void names(void)
 	for (i = 0; i < 3; i++) {
 		snprintf(want, sizeof(want), i ? "n-%d-%%-%d.jsonl" : "n-%d-%%.jsonl",
 			 localtime(&now)->tm_year + 1900, i);
-		CHECK(exists(want));
+		CHECK(exists(path_of(want)));
 		CHECK_STR(finished[i], path_of(want));
 		snprintf(content, sizeof(content), "{\"timestamp\":%d,\"lost_events\":%d}\n", i, i);
-		check_file(want, content);
+		check_file(path_of(want), content);
 	}
 	CHECK_INT(count_files(), 3);
 	empty_dir();
@@ -260,7 +140,7 @@ static void by_size(void)
 	CHECK_INT(rotation__events(r), n);
 	for (i = 0; i < 5; i++) {
 		snprintf(name, sizeof(name), i ? "s-%d.jsonl" : "s.jsonl", i);
-		t = read_file(name);
+		t = read_file(path_of(name));
 		CHECK(t.len < 120000 && (t.len >= 100000 || i == 4));
 		CHECK(!t.len || t.data[t.len - 1] == '\n');
 		check_records(&t, &next);
@@ -303,8 +183,8 @@ static void taken(void)
 	struct rotation *r;
 	const char *said;
 
-	write_file("t.jsonl", "old\n");
-	write_file("t-1.jsonl.part", "left\n");
+	write_file(path_of("t.jsonl"), "old\n");
+	write_file(path_of("t-1.jsonl.part"), "left\n");
 	catch_stderr();
 	r = open_rotation(&set);
 	said = caught_stderr();
@@ -313,12 +193,12 @@ static void taken(void)
 	CHECK(strstr(said, "/t-2.jsonl\n"));
 	CHECK_INT(add(r, &format_jsonl, 1), 0);
 	CHECK_INT(rotation__close(r), 0);
-	check_file("t.jsonl", "old\n");
-	check_file("t-1.jsonl.part", "left\n");
-	check_file("t-2.jsonl", "{\"timestamp\":1,\"lost_events\":1}\n");
+	check_file(path_of("t.jsonl"), "old\n");
+	check_file(path_of("t-1.jsonl.part"), "left\n");
+	check_file(path_of("t-2.jsonl"), "{\"timestamp\":1,\"lost_events\":1}\n");
 	rotation__free(r);
 
-	write_file("t-7.jsonl.part", "left\n");
+	write_file(path_of("t-7.jsonl.part"), "left\n");
 	catch_stderr();
 	r = open_rotation(&set);
 	CHECK(strstr(caught_stderr(), ".jsonl.part and 1 more were left unfinished by runs"));
@@ -341,11 +221,11 @@ static void taken_meanwhile(void)
 	struct rotation_settings set = settings_for("m.jsonl", &format_jsonl);
 	struct rotation *r = open_rotation(&set);
 
-	write_file("m.jsonl", "other\n");
+	write_file(path_of("m.jsonl"), "other\n");
 	CHECK_INT(add(r, &format_jsonl, 1), 0);
 	CHECK_INT(rotation__close(r), 0);
-	check_file("m.jsonl", "other\n");
-	check_file("m-1.jsonl", "{\"timestamp\":1,\"lost_events\":1}\n");
+	check_file(path_of("m.jsonl"), "other\n");
+	check_file(path_of("m-1.jsonl"), "{\"timestamp\":1,\"lost_events\":1}\n");
 	CHECK_STR(finished[0], path_of("m-1.jsonl"));
 	rotation__free(r);
 	empty_dir();
@@ -433,13 +313,13 @@ static void removed(void)
 	r = open_rotation(&set);
 	CHECK_INT(add(r, &format_jsonl, 1), 0);
 	unlink(path_of("r.jsonl.gz.part"));
-	write_file("r.jsonl.gz.part", "other\n");
+	write_file(path_of("r.jsonl.gz.part"), "other\n");
 	catch_stderr();
 	CHECK_INT(tick_until_error(r), -ESTALE);
 	CHECK_INT(rotation__close(r), -ESTALE);
 	caught_stderr();
 	rotation__free(r);
-	check_file("r.jsonl.gz.part", "other\n");
+	check_file(path_of("r.jsonl.gz.part"), "other\n");
 	unlink(path_of("r.jsonl.gz.part"));
 
 	/* moved away: it is ended where it is */
@@ -455,7 +335,7 @@ static void removed(void)
 	CHECK_INT(tick_until_error(r), -ESTALE);
 	CHECK_INT(rotation__close(r), -ESTALE);
 	caught_stderr();
-	check_file("moved.gz", "{\"timestamp\":1,\"lost_events\":1}\n");
+	check_file(path_of("moved.gz"), "{\"timestamp\":1,\"lost_events\":1}\n");
 	CHECK_INT(count_files(), 1);
 	rotation__free(r);
 	empty_dir();
@@ -475,32 +355,34 @@ static void no_memory(void)
 	rotation__text(r)->failed = false;
 	CHECK_INT(rotation__close(r), -ENOMEM);
 	CHECK(strstr(caught_stderr(), "Cannot allocate memory: 1 event not written\n"));
-	check_file("memory.json", "[\n{\"timestamp\":1,\"lost_events\":1}\n]\n");
+	check_file(path_of("memory.json"), "[\n{\"timestamp\":1,\"lost_events\":1}\n]\n");
 	rotation__free(r);
 	empty_dir();
 }
 
-/* In a process and mount namespace of its own: a disk of 128 KiB. */
-static int fill_tmpfs(enum compressor_kind kind, const struct format *format)
+struct disk_row {
+	enum compressor_kind kind;
+	const struct format *format;
+};
+
+static void fill_disk(const void *ctx)
 {
-	struct rotation_settings set = settings_for("full", format);
+	const struct disk_row *row = ctx;
+	struct rotation_settings set = settings_for("full", row->format);
 	uint64_t n = 0, next = 0;
 	struct rotation *r;
 	struct text t;
 	int err = 0;
 
-	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-	    mount("tmpfs", dir, "tmpfs", 0, "size=131072"))
-		return 77;
-	set.compressor = kind;
+	set.compressor = row->kind;
 	catch_stderr();
 	r = open_rotation(&set);
 	while (!err) {
-		err = add(r, format, n++);
+		err = add(r, row->format, n++);
 		if (!err && n % 100 == 0)
 			err = rotation__tick(r);
 		/* so long that it is flushed now and then */
-		if (kind && n % 100 == 0)
+		if (row->kind && n % 100 == 0)
 			usleep(5000);
 	}
 	CHECK_INT(err, -ENOSPC);
@@ -508,48 +390,28 @@ static int fill_tmpfs(enum compressor_kind kind, const struct format *format)
 	CHECK(strstr(caught_stderr(), "/full.part: No space left on device: "));
 	CHECK_INT(count_files(), 1);
 	/* or the last block was full to the last byte */
-	if (exists("full")) {
-		t = read_file("full");
+	if (exists(path_of("full"))) {
+		t = read_file(path_of("full"));
 		check_records(&t, &next);
 		CHECK_INT(next, rotation__events(r));
 		CHECK(next > 500);
-		CHECK(format != &format_json || !strcmp(t.data + t.len - 3, "\n]\n"));
+		CHECK(row->format != &format_json || !strcmp(t.data + t.len - 3, "\n]\n"));
 		text__free(&t);
-		CHECK_INT(rotation__bytes(r), size_of("full"));
+		CHECK_INT(rotation__bytes(r), size_of(path_of("full")));
 	}
-	return test_failed_here;
 }
 
 static void disk_full(void)
 {
-	static const struct {
-		enum compressor_kind kind;
-		const struct format *format;
-	} rows[] = {
+	static const struct disk_row rows[] = {
 		{ COMPRESSOR_NONE, &format_jsonl },
 		{ COMPRESSOR_NONE, &format_json },
 		{ COMPRESSOR_GZIP, &format_jsonl },
 		{ COMPRESSOR_GZIP, &format_json },
 	};
-	size_t i;
-	int status;
 
-	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		pid_t pid;
-
-		fflush(stdout);
-		pid = fork();
-		if (!pid) {
-			status = fill_tmpfs(rows[i].kind, rows[i].format);
-			fflush(stdout);
-			_exit(status);
-		}
-		CHECK(waitpid(pid, &status, 0) == pid);
-		if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
-			SKIP("can't mount a tmpfs in a namespace of my own");
-		else
-			CHECK_INT(status, 0);
-	}
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		on_small_disk(128 << 10, fill_disk, &rows[i]);
 }
 
 /* --- budgets ------------------------------------------------------------------------------------ */
@@ -562,7 +424,7 @@ static off_t bytes_of_all(void)
 
 	while (d && (entry = readdir(d)))
 		if (entry->d_name[0] != '.')
-			n += size_of(entry->d_name);
+			n += size_of(path_of(entry->d_name));
 	closedir(d);
 	return n;
 }
@@ -588,7 +450,7 @@ static void check_budget(const struct rotation *r, uint64_t offered)
 	CHECK(bytes_of_all() > 300000 - 40000);
 	for (file = 0; file < rotation__files(r); file++) {
 		snprintf(name, sizeof(name), file ? "b-%d.jsonl" : "b.jsonl", (int)file);
-		t = read_file(name);
+		t = read_file(path_of(name));
 		check_records(&t, &next);
 		CHECK(file + 1 < rotation__files(r) || !strcmp(t.data + t.len - 8, "the end\n"));
 		text__free(&t);
@@ -664,7 +526,7 @@ static void budget_drops(void)
 	uint64_t n;
 
 	/* (a number is not used again, though its file is gone) */
-	write_file("other.jsonl", "other\n");
+	write_file(path_of("other.jsonl"), "other\n");
 	set.budget = 400000;
 	set.size = 100000;
 	set.drop_oldest = true;
@@ -680,8 +542,9 @@ static void budget_drops(void)
 	CHECK_INT(rotation__close(r), 0);
 	CHECK(strstr(caught_stderr(), "/d.jsonl, the oldest"));
 	CHECK(most <= 400000 + 6 && most > 300000);
-	CHECK(exists("other.jsonl") && exists("d-11.jsonl") && exists("d-9.jsonl"));
-	CHECK(!exists("d.jsonl") && !exists("d-5.jsonl"));
+	CHECK(exists(path_of("other.jsonl")) && exists(path_of("d-11.jsonl")) &&
+	      exists(path_of("d-9.jsonl")));
+	CHECK(!exists(path_of("d.jsonl")) && !exists(path_of("d-5.jsonl")));
 	CHECK_INT(rotation__dropped(r), 12 - (count_files() - 1));
 	rotation__free(r);
 	empty_dir();
@@ -698,12 +561,12 @@ static void storage(void)
 		char name[] = "f0";
 
 		name[1] = (char)('0' + i);
-		write_file(name, "12345");
+		write_file(path_of(name), "12345");
 		CHECK_INT(storage__add(s, path_of(name)), 0);
 	}
 	CHECK_INT(storage__bytes(s), 20);
 	unlink(path_of("f0"));
-	write_file("new", "another");
+	write_file(path_of("new"), "another");
 	CHECK(!rename(path_of("new"), path_of("f1")));
 	storage__look(s);
 	CHECK_INT(storage__bytes(s), 10);
@@ -712,7 +575,7 @@ static void storage(void)
 	CHECK_STR(path, path_of("f3"));
 	CHECK_INT(storage__bytes(s), 0);
 	CHECK_INT(storage__drop_oldest(s, &path), -ENOENT);
-	check_file("f1", "another");
+	check_file(path_of("f1"), "another");
 	CHECK_INT(count_files(), 1);
 	storage__free(s);
 	empty_dir();
@@ -778,9 +641,7 @@ static void killed(void)
 
 int main(void)
 {
-	snprintf(dir, sizeof(dir), "/tmp/test_rotation.XXXXXX");
-	if (!mkdtemp(dir))
-		return EXIT_FAILURE;
+	begin_dir("test_rotation");
 	RUN(one_file);
 	RUN(names);
 	RUN(by_size);
@@ -797,6 +658,6 @@ int main(void)
 	RUN(budget_drops);
 	RUN(storage);
 	RUN(killed);
-	rmdir(dir);
+	end_dir();
 	return TEST_EXIT();
 }
