@@ -313,6 +313,18 @@ static __always_inline void host__count(struct host *h, enum pping_counter count
 	h->counters->n[counter]++;
 }
 
+static __always_inline void host__count_packet(struct host *h, int verdict)
+{
+	__u32 index = verdict;
+
+	/* the verifier knows nothing of what a function of its own returns */
+	if (index >= PPING_VERDICT_COUNT)
+		index = PPING_COUNT_MALFORMED;
+	engine_opaque(index);
+	if (index < PPING_VERDICT_COUNT)
+		host__count(h, index);
+}
+
 static __always_inline enum pping_counter lost_counter(long err)
 {
 	switch (err) {
@@ -532,18 +544,6 @@ static __always_inline int open_host(struct host *h)
 	return h->counters != NULL;
 }
 
-static __always_inline void take_packet(struct host *h, struct packet *p, int verdict)
-{
-	__u32 index = match_take_packet(h, p, verdict);
-
-	/* the verifier knows nothing of what a function of its own returns */
-	if (index >= PPING_VERDICT_COUNT)
-		index = PPING_COUNT_MALFORMED;
-	engine_opaque(index);
-	if (index < PPING_VERDICT_COUNT)
-		host__count(h, index);
-}
-
 /* A virtual machine's super-packets come without their number, include/linux/virtio_net.h. */
 static __always_inline __u32 count_segments(const struct __sk_buff *ctx, const struct packet *p)
 {
@@ -582,7 +582,7 @@ static __always_inline int handle_tc(struct __sk_buff *ctx, __u8 way)
 	p.segments = config.counters || config.aggregate ? count_segments(ctx, &p) : 1;
 	if (was_counted(ctx, way))
 		p.segments = p.length = p.headers = 0;
-	take_packet(&h, &p, verdict);
+	match_take_packet(&h, &p, verdict);
 	return -1; /* TCX_NEXT, TC_ACT_UNSPEC */
 }
 
@@ -614,7 +614,7 @@ int pping_xdp(struct xdp_md *ctx)
 	if (verdict == PACKET_SLOW)
 		verdict = parse_slow_xdp(ctx, &p);
 	p.segments = 1;
-	take_packet(&h, &p, verdict);
+	match_take_packet(&h, &p, verdict);
 	return XDP_PASS;
 }
 

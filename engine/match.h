@@ -740,45 +740,54 @@ static __always_inline int match_wants(int verdict, const struct packet *p)
 }
 
 /*
- * The same with config.rules, and the aggregation with it; the result is what the
- * packet counts as. A packet of a flow that was let in asks no rules.
+ * The same with config.rules, and the aggregation with it. A packet of a flow that
+ * was let in asks no rules.
  */
-static __always_inline int match_by_rules(struct host *h, struct packet *p, int verdict)
+static __always_inline void match_by_rules(struct host *h, struct packet *p, int verdict)
 {
 	int wanted = match_wants(verdict, p), counted = config.aggregate && p->ip_version;
 	struct pping_flow *f = NULL;
 	struct pping_flow_key key;
 	__u32 dir = 0;
 
-	if (!wanted && !counted)
-		return verdict;
+	if (!wanted && !counted) {
+		host__count_packet(h, verdict);
+		return;
+	}
 	p->rules = host__rules_generation(h);
 	if (wanted) {
 		dir = flow_key(p, &key);
 		f = host__flow_find(h, &key);
 	}
 	if ((!f || !rules_let_in(f->state, p->rules)) && rules_exclude_packet(h, p)) {
+		host__count_packet(h, PPING_COUNT_EXCLUDED);
 		if (f)
 			flow_remove(h, &key);
-		return PPING_COUNT_EXCLUDED;
+		return;
 	}
+	host__count_packet(h, verdict);
 	if (counted)
 		aggregate_packet(h, p);
 	if (wanted)
 		match_flow(h, f, p, &key, dir);
-	return verdict;
 }
 
-/* What a host does with a packet, given packet_parse_*()'s verdict on it; the result is what it counts as. */
-static __always_inline int match_take_packet(struct host *h, struct packet *p, int verdict)
+/*
+ * What a host does with a packet, given packet_parse_*()'s verdict on it. It is
+ * counted first: kept for later, the verdict would have each path of what follows
+ * verified once for every verdict, and a register would be gone.
+ */
+static __always_inline void match_take_packet(struct host *h, struct packet *p, int verdict)
 {
-	if (config.rules)
-		return match_by_rules(h, p, verdict);
+	if (config.rules) {
+		match_by_rules(h, p, verdict);
+		return;
+	}
+	host__count_packet(h, verdict);
 	if (config.aggregate && p->ip_version)
 		aggregate_packet(h, p);
 	if (match_wants(verdict, p))
 		match_packet(h, p);
-	return verdict;
 }
 
 #endif /* ENGINE_MATCH_H */

@@ -80,6 +80,8 @@ static __always_inline __u32 host__rules(struct host *h, __u32 generation,
 /* Hand an event to the user, or count it as lost. */
 static __always_inline void host__emit(struct host *h, struct pping_event *event);
 static __always_inline void host__count(struct host *h, enum pping_counter counter);
+/* The present packet, once: under the verdict of packet_parse_*() or PPING_COUNT_EXCLUDED. */
+static __always_inline void host__count_packet(struct host *h, int verdict);
 
 /* With config.aggregate only: */
 

@@ -338,6 +338,11 @@ static __always_inline void host__count(struct host *h, enum pping_counter count
 	h->engine->counters.n[counter]++;
 }
 
+static __always_inline void host__count_packet(struct host *h, int verdict)
+{
+	h->engine->counters.n[verdict]++;
+}
+
 static __always_inline void host__add(struct host *h, enum pping_counter counter, __u64 n)
 {
 	h->engine->counters.n[counter] += n;
@@ -502,7 +507,7 @@ int engine_host__packet(struct engine_host *e, const struct engine_frame *frame)
 					    (const uint8_t *)frame->data + frame->captured, &p);
 	if (verdict == PACKET_SLOW)
 		verdict = packet_parse_slow(&h, &p);
-	e->counters.n[match_take_packet(&h, &p, verdict)]++;
+	match_take_packet(&h, &p, verdict);
 	return e->err;
 }
 
