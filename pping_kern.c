@@ -317,11 +317,8 @@ static __always_inline void host__count_packet(struct host *h, int verdict)
 {
 	__u32 index = verdict;
 
-	/* the verifier knows nothing of what a function of its own returns */
-	if (index >= PPING_VERDICT_COUNT)
-		index = PPING_COUNT_MALFORMED;
 	engine_opaque(index);
-	if (index < PPING_VERDICT_COUNT)
+	if (index < PPING_VERDICT_COUNT) /* always: for the verifier, see slow_verdict() */
 		host__count(h, index);
 }
 
@@ -398,6 +395,20 @@ static __always_inline void host__add(struct host *h, enum pping_counter counter
 	engine_opaque(index);
 	if (index < PPING_COUNTERS)
 		h->counters->n[index] += n;
+}
+
+static __always_inline void host__add_both(struct host *h, enum pping_counter counter, __u64 n,
+					   __u64 m)
+{
+	__u32 index = counter;
+	__u64 *at;
+
+	engine_opaque(index);
+	if (index >= PPING_COUNTERS - 1)
+		return;
+	at = &h->counters->n[index];
+	at[0] += n;
+	at[1] += m;
 }
 
 static __always_inline struct pping_prefix *prefix_at(__u32 index)
@@ -523,23 +534,37 @@ __noinline int parse_slow_xdp(struct xdp_md *ctx, struct packet *p)
 	return packet_parse_slow(&h, p);
 }
 
-/* An interface's number; 0: it is not monitored. */
+/* An interface's number; 0: it is not monitored. Without a branch: one path to verify. */
 static __always_inline __u32 find_number(__u32 ifindex)
 {
 	__u32 index = ifindex & PPING_IFINDEX_MASK;
 	volatile __u32 *found = bpf_map_lookup_elem(&numbers, &index);
 	__u32 word = found ? *found : 0;
+	__u64 same = (__u64)(word >> PPING_IFINDEX_BITS ^ ifindex >> PPING_IFINDEX_BITS) - 1;
 
-	return word >> PPING_IFINDEX_BITS == ifindex >> PPING_IFINDEX_BITS
-		       ? word & PPING_IFINDEX_MASK
-		       : 0;
+	engine_opaque(same); /* all ones if there is no difference */
+	return word & same >> 32 & PPING_IFINDEX_MASK;
 }
 
-static __always_inline int open_host(struct host *h)
+/* The verifier knows nothing of what a function of its own returns. */
+static __always_inline int slow_verdict(int verdict)
 {
-	if (config.aggregate)
-		h->shard = (bpf_get_smp_processor_id() & config.prefix_shard_mask) *
-			   config.max_prefixes;
+	return verdict >= 0 && verdict < PPING_VERDICT_COUNT ? verdict : PPING_COUNT_MALFORMED;
+}
+
+/* What the packet's way through the engine needs; the rest is set where it is read. */
+static __always_inline int open_host(struct host *h, void *ctx, const __u32 *ifindex)
+{
+	h->ctx = ctx;
+	h->now = 0;
+	h->number = 0;
+	if (config.extras) {
+		if (config.several)
+			h->number = find_number(*ifindex);
+		if (config.aggregate)
+			h->shard = (bpf_get_smp_processor_id() & config.prefix_shard_mask) *
+				   config.max_prefixes;
+	}
 	h->counters = bpf_map_lookup_elem(&counters, &h->number);
 	return h->counters != NULL;
 }
@@ -560,28 +585,33 @@ static __always_inline __u32 count_segments(const struct __sk_buff *ctx, const s
  */
 static __always_inline int was_counted(const struct __sk_buff *ctx, __u8 way)
 {
-	if (!config.several || way != PPING_MATCH_EGRESS || !(config.counters || config.aggregate))
+	if (!config.several || way != PPING_MATCH_EGRESS)
 		return 0;
 	return ctx->ingress_ifindex && find_number(ctx->ingress_ifindex);
 }
 
 static __always_inline int handle_tc(struct __sk_buff *ctx, __u8 way)
 {
-	struct host h = { .ctx = ctx, .way = way };
-	struct packet p = {};
+	struct packet p;
+	struct host h;
 	int verdict;
 
-	if (config.several)
-		h.number = find_number(ctx->ifindex);
-	if (!open_host(&h))
+	h.way = way;
+	h.xdp = 0;
+	if (!open_host(&h, ctx, &ctx->ifindex))
 		return -1;
 	verdict = packet_parse_fast((const void *)(long)ctx->data,
 				    (const void *)(long)ctx->data_end, &p);
-	if (verdict == PACKET_SLOW)
-		verdict = parse_slow_tc(ctx, &p);
-	p.segments = config.counters || config.aggregate ? count_segments(ctx, &p) : 1;
-	if (was_counted(ctx, way))
-		p.segments = p.length = p.headers = 0;
+	if (verdict == PACKET_SLOW) {
+		__builtin_memset(&p, 0, sizeof(p));
+		verdict = slow_verdict(parse_slow_tc(ctx, &p));
+	}
+	p.segments = 1;
+	if (config.extras && (config.counters || config.aggregate)) {
+		p.segments = count_segments(ctx, &p);
+		if (was_counted(ctx, way))
+			p.segments = p.length = p.headers = 0;
+	}
 	match_take_packet(&h, &p, verdict);
 	return -1; /* TCX_NEXT, TC_ACT_UNSPEC */
 }
@@ -601,18 +631,20 @@ int pping_ingress(struct __sk_buff *ctx)
 SEC("xdp.frags")
 int pping_xdp(struct xdp_md *ctx)
 {
-	struct host h = { .ctx = ctx, .way = PPING_MATCH_INGRESS, .xdp = 1 };
-	struct packet p = {};
+	struct packet p;
+	struct host h;
 	int verdict;
 
-	if (config.several)
-		h.number = find_number(ctx->ingress_ifindex);
-	if (!open_host(&h))
+	h.way = PPING_MATCH_INGRESS;
+	h.xdp = 1;
+	if (!open_host(&h, ctx, &ctx->ingress_ifindex))
 		return XDP_PASS;
 	verdict = packet_parse_fast((const void *)(long)ctx->data,
 				    (const void *)(long)ctx->data_end, &p);
-	if (verdict == PACKET_SLOW)
-		verdict = parse_slow_xdp(ctx, &p);
+	if (verdict == PACKET_SLOW) {
+		__builtin_memset(&p, 0, sizeof(p));
+		verdict = slow_verdict(parse_slow_xdp(ctx, &p));
+	}
 	p.segments = 1;
 	match_take_packet(&h, &p, verdict);
 	return XDP_PASS;

@@ -713,9 +713,9 @@ static __always_inline void match_flow(struct host *h, struct pping_flow *f, con
 		match_count(h, f, p, dir);
 	if (p->flags & PACKET_ID && f->shown[dir & 1] != (PPING_VALID | p->id))
 		match_stamp(h, f, p, key, dir);
-	if (p->flags & PACKET_ECHO && f->answered[!dir] != (PPING_VALID | p->echo) &&
-	    f->shown[!dir])
-		match_answer(h, f, p, key, !dir);
+	if (p->flags & PACKET_ECHO && f->answered[dir ^ 1] != (PPING_VALID | p->echo) &&
+	    f->shown[dir ^ 1])
+		match_answer(h, f, p, key, dir ^ 1);
 	if (unlikely(p->flags & (PACKET_FIN | PACKET_RST)))
 		flow_finish(h, f, p, dir);
 }
@@ -779,12 +779,14 @@ static __always_inline void match_by_rules(struct host *h, struct packet *p, int
  */
 static __always_inline void match_take_packet(struct host *h, struct packet *p, int verdict)
 {
-	if (config.rules) {
+	__u32 extras = config.extras;
+
+	if (extras && config.rules) {
 		match_by_rules(h, p, verdict);
 		return;
 	}
 	host__count_packet(h, verdict);
-	if (config.aggregate && p->ip_version)
+	if (extras && config.aggregate && p->ip_version)
 		aggregate_packet(h, p);
 	if (match_wants(verdict, p))
 		match_packet(h, p);

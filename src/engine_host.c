@@ -348,6 +348,13 @@ static __always_inline void host__add(struct host *h, enum pping_counter counter
 	h->engine->counters.n[counter] += n;
 }
 
+static __always_inline void host__add_both(struct host *h, enum pping_counter counter, __u64 n,
+					   __u64 m)
+{
+	host__add(h, counter, n);
+	host__add(h, counter + 1, m);
+}
+
 static __always_inline __u32 host__prefix(struct host *h, const struct pping_prefix_key *key,
 					  struct pping_prefix **at)
 {
