@@ -50,7 +50,7 @@ engine_global int flow_same_address(__u32 sport, __u32 dport, __u32 protocol, __
 
 static __always_inline __u32 flow_same_address_of(const struct packet *p)
 {
-	return flow_same_address(p->sport, p->dport, p->protocol, p->flags) & 1;
+	return flow_same_address(p->sport, p->dport, p->protocol, p->flags);
 }
 
 /* Of endpoint 0 and endpoint 1. */
@@ -120,7 +120,10 @@ static __always_inline __u32 flow_key_ipv6(const struct packet *p, struct pping_
 /* The direction that sent the packet is the result: 0 or 1. */
 static __always_inline __u32 flow_key(const struct packet *p, struct pping_flow_key *key)
 {
-	return p->ip_version == 4 ? flow_key_ipv4(p, key) : flow_key_ipv6(p, key);
+	__u32 dir = p->ip_version == 4 ? flow_key_ipv4(p, key) : flow_key_ipv6(p, key);
+
+	engine_opaque(dir); /* or clang leaves out what tells the verifier that it is 0 or 1 */
+	return dir & 1;
 }
 
 /* Keyed as well: who could make two flows of one tag could have one write into the other's entry. */
