@@ -105,22 +105,27 @@ struct pping_config {
 	__u32 prefix_shard_mask; /* shards - 1 */
 	__u32 prefix_hint_mask; /* hints - 1 */
 	__u32 pressure_limit; /* new flows per window from which on they must be answered first; 0: off */
+	union {
+		struct {
+			__u8 counters; /* count packets, bytes and RTTs per flow, and its duration */
+			__u8 aggregate; /* count packets and RTTs per prefix */
+			__u8 several; /* interfaces may be: each packet is counted by its interface's number */
+			__u8 rules; /* --include or --exclude: ask before anything is kept of a packet */
+		};
+		__u32 extras; /* any of these: one look where none of them is wanted */
+	};
 	__u8 use_srtt; /* --rtt-rate multiplies the smoothed RTT, not the minimum */
 	__u8 track_tcp;
 	__u8 track_icmp;
 	__u8 include_local;
 	__u8 include_syn;
-	__u8 counters; /* count packets, bytes and RTTs per flow, and its duration */
-	__u8 aggregate; /* count packets and RTTs per prefix */
 	__u8 prefix_private; /* each CPU has a shard of its own: nobody else writes there */
 	__u8 aggregate_reverse; /* an RTT belongs to who was answered, not to who answered */
 	__u8 no_rtt_events; /* nobody wants them: aggregate only, or chosen fields */
 	__u8 no_flow_events;
 	__u8 l3_device; /* frames begin with the IP header */
 	__u8 loopback; /* what leaves arrives here again */
-	__u8 several; /* interfaces may be: each packet is counted by its interface's number */
 	__u8 debug_cleanup; /* count what a cleaning pass did */
-	__u8 rules; /* --include or --exclude: ask before anything is kept of a packet */
 	__u8 test_clock; /* tests only: time is shared.test_now */
 };
 

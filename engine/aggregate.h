@@ -98,16 +98,19 @@ static __noinline int aggregate_packet(struct host *h, struct packet *p)
 	if (at)
 		aggregate_add(at->rx, kind, p->segments, bytes);
 	row = PPING_TRAFFIC_FIRST + 2 * aggregate_protocol(p);
-	host__add(h, row, p->segments);
-	host__add(h, row + 1, bytes);
+	host__add_both(h, row, p->segments, bytes);
 	host__add(h, PPING_ECN_NOT_ECT + (p->tos & 3), p->segments);
 	return 0;
 }
 
-static __always_inline int aggregate_raise(__u64 *extreme, __u64 value)
+/* 1 if other CPUs were faster, time and again. */
+engine_global int aggregate_raise(__u64 *extreme, __u64 value)
 {
-	__u64 old = *extreme, seen;
+	__u64 old, seen;
 
+	if (!extreme)
+		return 0;
+	old = *extreme;
 	for (int i = 0; i < AGGREGATE_TRIES; i++) {
 		if (value <= old)
 			return 0;
@@ -116,7 +119,13 @@ static __always_inline int aggregate_raise(__u64 *extreme, __u64 value)
 			return 0;
 		old = seen;
 	}
-	return -1;
+	return 1;
+}
+
+static __always_inline void aggregate_extreme(struct host *h, __u64 *extreme, __u64 value)
+{
+	if (value > *extreme && aggregate_raise(extreme, value))
+		host__count(h, PPING_COUNT_EXTREMES_BUSY);
 }
 
 static __noinline int aggregate_rtt_at(struct host *h, __u32 place, __u64 rtt)
@@ -126,8 +135,8 @@ static __noinline int aggregate_rtt_at(struct host *h, __u32 place, __u64 rtt)
 
 	if (!rtts)
 		return 0;
-	if (aggregate_raise(&rtts->max, rtt) || aggregate_raise(&rtts->min_inverted, ~rtt))
-		host__count(h, PPING_COUNT_EXTREMES_BUSY);
+	aggregate_extreme(h, &rtts->max, rtt);
+	aggregate_extreme(h, &rtts->min_inverted, ~rtt);
 	__sync_fetch_and_add(&rtts->sum, rtt);
 	engine_opaque(bin);
 	if (bin < PPING_HIST_BINS)

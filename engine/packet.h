@@ -61,8 +61,13 @@ enum packet_flag {
 struct packet {
 	union pping_addr saddr; /* network byte order, IPv4 as ::ffff:a.b.c.d */
 	union pping_addr daddr;
-	__be16 sport; /* of ICMP both ports are the echo identifier */
-	__be16 dport;
+	union {
+		struct {
+			__be16 sport; /* of ICMP both ports are the echo identifier */
+			__be16 dport;
+		};
+		__u32 ports; /* both, as they stand in memory */
+	};
 	__u8 protocol;
 	__u8 ip_version;
 	__u8 flags; /* PACKET_ */
@@ -130,8 +135,7 @@ struct packet_ipv6 {
 } PACKET_WIRE;
 
 struct packet_tcp {
-	__be16 sport;
-	__be16 dport;
+	__u32 ports; /* source and destination */
 	__be32 seq;
 	__be32 ack_seq;
 	__u8 offset; /* high four bits: header length in words */
@@ -200,8 +204,7 @@ static __always_inline int packet_set_tcp(struct packet *p, const struct packet_
 	__u32 header = (tcp->offset >> 4) * 4;
 
 	p->protocol = IPPROTO_TCP;
-	p->sport = tcp->sport;
-	p->dport = tcp->dport;
+	p->ports = tcp->ports;
 	p->seq = NET32(tcp->seq);
 	p->flags = tcp->flags & PACKET_TCP_FLAGS;
 	p->headers = ip_headers + header;
@@ -280,7 +283,7 @@ static __always_inline int packet_fast_ipv4(const void *at, const void *end, str
 	if ((const void *)(ip + 1) > end || ip->version_ihl != 0x45 ||
 	    (ip->fragment & NET16(PACKET_IP_FRAGMENT)) || !ip->length)
 		return PACKET_SLOW;
-	if (config.aggregate || ip->protocol == IPPROTO_TCP) {
+	if (ip->protocol == IPPROTO_TCP || config.aggregate) {
 		packet_set_ipv4(p, ip);
 		p->length = NET16(ip->length);
 		p->headers = sizeof(*ip) + PACKET_UDP_HEADER;
@@ -296,7 +299,7 @@ static __always_inline int packet_fast_ipv6(const void *at, const void *end, str
 
 	if ((const void *)(ip + 1) > end || ip->version_class >> 4 != 6 || !ip->payload_length)
 		return PACKET_SLOW;
-	if (config.aggregate || ip->next_header == IPPROTO_TCP) {
+	if (ip->next_header == IPPROTO_TCP || config.aggregate) {
 		packet_set_ipv6(p, ip);
 		p->length = NET16(ip->payload_length) + sizeof(*ip);
 		p->headers = sizeof(*ip) + PACKET_UDP_HEADER;
@@ -311,7 +314,11 @@ static __always_inline int packet_is_vlan(__be16 proto)
 	return proto == NET16(PACKET_P_8021Q) || proto == NET16(PACKET_P_8021AD);
 }
 
-/* data up to end is what can be read directly of the frame's begin. */
+/*
+ * data up to end is what can be read directly of the frame's begin. p need not be
+ * set before: what a verdict makes anybody read of it is written. After PACKET_SLOW
+ * its contents are of no meaning.
+ */
 static __always_inline int packet_parse_fast(const void *data, const void *end, struct packet *p)
 {
 	const struct packet_ethernet *eth = data;
@@ -590,6 +597,7 @@ static __always_inline int packet_slow_ipv6(struct host *h, __u32 off, struct pa
 	return packet_slow_transport(h, off + headers, headers, next, p);
 }
 
+/* p is all zeros. */
 static __always_inline int packet_parse_slow(struct host *h, struct packet *p)
 {
 	__u32 off = 0;

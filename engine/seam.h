@@ -23,8 +23,22 @@
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
+/*
+ * A function that the verifier walks once, for any arguments, and whose result is
+ * any number to it; other functions of their own it walks along each path to them.
+ * What its arguments point to must be written on all paths.
+ */
+#ifdef __bpf__
+#define engine_global __noinline
+#else
+#define engine_global static __attribute__((unused))
+#endif
+
 /* Makes the compiler use one register for x, so that the verifier sees the bounds it was checked for. */
 #define engine_opaque(x) asm volatile("" : "+r"(x))
+
+/* Keeps x out of registers: where there are not enough of them they are worse than memory read once. */
+#define engine_in_memory(x) asm volatile("" : : "r"(&(x)) : "memory")
 
 struct host;
 struct packet_options;
@@ -80,11 +94,16 @@ static __always_inline __u32 host__rules(struct host *h, __u32 generation,
 /* Hand an event to the user, or count it as lost. */
 static __always_inline void host__emit(struct host *h, struct pping_event *event);
 static __always_inline void host__count(struct host *h, enum pping_counter counter);
+/* The present packet, once: under the verdict of packet_parse_*() or PPING_COUNT_EXCLUDED. */
+static __always_inline void host__count_packet(struct host *h, int verdict);
 
 /* With config.aggregate only: */
 
 /* Adds to a counter. */
 static __always_inline void host__add(struct host *h, enum pping_counter counter, __u64 n);
+/* n to a counter, m to the next. */
+static __always_inline void host__add_both(struct host *h, enum pping_counter counter, __u64 n,
+					   __u64 m);
 /*
  * The place of a prefix, made if need be: below config.max_prefixes, and
  * PPING_PREFIX_OTHER if there is no room. *at: its counters that this CPU writes.

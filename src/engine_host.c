@@ -338,9 +338,21 @@ static __always_inline void host__count(struct host *h, enum pping_counter count
 	h->engine->counters.n[counter]++;
 }
 
+static __always_inline void host__count_packet(struct host *h, int verdict)
+{
+	h->engine->counters.n[verdict]++;
+}
+
 static __always_inline void host__add(struct host *h, enum pping_counter counter, __u64 n)
 {
 	h->engine->counters.n[counter] += n;
+}
+
+static __always_inline void host__add_both(struct host *h, enum pping_counter counter, __u64 n,
+					   __u64 m)
+{
+	host__add(h, counter, n);
+	host__add(h, counter + 1, m);
 }
 
 static __always_inline __u32 host__prefix(struct host *h, const struct pping_prefix_key *key,
@@ -502,7 +514,7 @@ int engine_host__packet(struct engine_host *e, const struct engine_frame *frame)
 					    (const uint8_t *)frame->data + frame->captured, &p);
 	if (verdict == PACKET_SLOW)
 		verdict = packet_parse_slow(&h, &p);
-	e->counters.n[match_take_packet(&h, &p, verdict)]++;
+	match_take_packet(&h, &p, verdict);
 	return e->err;
 }
 

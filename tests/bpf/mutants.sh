@@ -22,7 +22,7 @@ work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 jobs=$(nproc)
-sources=(engine pping.h pping_kern.c pping_debug_cleanup.h)
+sources=(engine kern pping.h pping_kern.c pping_debug_cleanup.h)
 
 # build_object DIR: DIR/out/pping.bpf.o of the sources in DIR
 build_object() {
@@ -95,6 +95,8 @@ mutant() {
 }
 
 packet=engine/packet.h flow=engine/flow.h match=engine/match.h kern=pping_kern.c
+slot=engine/slot.h rtts=engine/rtts.h round=engine/round.h spill=engine/spill.h
+host=kern/host.h prefixes=kern/prefixes.h clean=kern/clean.h
 : >"$work/verdicts"
 prepare
 
@@ -138,7 +140,7 @@ mutant fast_path_takes_any_option parse 'options|nonsense' \
 mutant packets_are_dropped parse 'ethernet' $kern 's/return -1; \/\* TCX_NEXT.*/return 2;/'
 mutant xdp_drops parse 'ethernet' $kern 's/return XDP_PASS;/return XDP_DROP;/'
 mutant linear_part_only parse 'slow' \
-    $kern 's/return bpf_xdp_load_bytes(h->ctx, off, to, len);/return -1;/'
+    $host 's/return bpf_xdp_load_bytes(h->ctx, off, to, len);/return -1;/'
 
 # --- stamping
 mutant pure_acks_are_stamped match 'ack' $match 's/return p->flags & PACKET_DATA ||/return 1 ||/'
@@ -165,54 +167,54 @@ mutant fault_4_local_is_asked_each_time match 'fault_4' $match 's/if (!(known & 
 mutant fault_5_two_rtts match 'fault_5' \
     $match 's/__sync_val_compare_and_swap(&d->slot\[i\], word, 0) != word)/0)/'
 mutant fault_5_two_rtts_spilled match 'fault_5' \
-    $match 's/__sync_lock_test_and_set(&entry->tag, 0);/__sync_lock_test_and_set(\&entry->tag, place.tag);/'
+    $spill 's/__sync_lock_test_and_set(&entry->tag, 0);/__sync_lock_test_and_set(\&entry->tag, place.tag);/'
 mutant tsecr_without_ack match 'tsecr' $packet 's/if (p->flags & PACKET_ACK)/if (1)/'
 mutant tsecr_never_shown match 'tsecr' \
     $match 's/if (!shown || (tcp && flow_id_newer(p->echo, shown)))/if (!shown)/'
-mutant stored_times_wrap_around match 'no_rtt' $match 's/^\t\tmatch_sweep(h, f, gap);/\t\t;/'
-mutant old_slots_seem_young match 'no_rtt' $match 's/ || age < young))/))/'
+mutant stored_times_wrap_around match 'no_rtt' $match 's/^\t\tslot_sweep(h, f, gap);.*/\t\t;/'
+mutant old_slots_seem_young match 'no_rtt' $slot 's/ || age < young))/))/'
 mutant echo_sequence_finds_the_lost_one match 'echo|request' \
     $match 's/if (f->protocol != IPPROTO_TCP && match_is_ambiguous(h, f, key, dir, id, now))/if (0)/' \
-    $match 's/if (seen >> 32 == id) {/if (0) {/'
+    $slot 's/if (seen >> 32 == id) {/if (0) {/'
 mutant duplicated_request_is_stamped match 'request' \
     $match 's/if (f->protocol != IPPROTO_TCP && match_is_ambiguous(h, f, key, dir, id, now))/if (0)/'
 mutant acks_in_order_only match 'out_of_order' \
     $match '/^static __noinline int match_answer/,/^}/s/rtt = match_take/if (answered \&\& flow_id_newer(answered, p->echo)) return 0; rtt = match_take/'
 mutant any_rtt_is_one match 'rtt_of' $match 's/if (!rtt || rtt > PPING_MAX_RTT_NS)/if (!rtt)/'
-mutant rtts_in_units match 'exact' $match 's/ + (now & ((1 << PPING_TIME_SHIFT) - 1));/;/'
-mutant largest_instead_of_least match 'minimum' $match 's/if (rtt < min)/if (rtt > min)/'
-mutant smoothed_by_a_quarter match 'smoothed' $match 's|smoothed - smoothed / 8 + rtt / 8|smoothed - smoothed / 4 + rtt / 4|'
-mutant no_spill match 'long_paths' $match 's/if (match_spill_put(h, key, dir, id, now))/if (1)/'
-mutant spill_takes_the_first_way match 'spill' $match 's/if (time < oldest) {/if (best == PPING_SPILL_WAYS) {/'
+mutant rtts_in_units match 'exact' $slot 's/ + (now & ((1 << PPING_TIME_SHIFT) - 1));/;/'
+mutant largest_instead_of_least match 'minimum' $rtts 's/if (rtt < min)/if (rtt > min)/'
+mutant smoothed_by_a_quarter match 'smoothed' $rtts 's|smoothed - smoothed / 8 + rtt / 8|smoothed - smoothed / 4 + rtt / 4|'
+mutant no_spill match 'long_paths' $match 's/if (spill_put(h, key, dir, id, now))/if (1)/'
+mutant spill_takes_the_first_way match 'spill' $spill 's/if (time < oldest) {/if (best == PPING_SPILL_WAYS) {/'
 mutant spill_tags_without_direction match 'both|spill|long|sample' \
-    $match 's/(__u64)id << 1 | dir)/1)/'
+    $spill 's/(__u64)id << 1 | dir)/1)/'
 mutant super_packets_count_once match 'super' $match 's/&count->packets, p->segments/\&count->packets, 1/'
 mutant super_packets_bytes_as_they_are match 'super' $match 's/ + (__u64)(p->segments - 1) \* p->headers//'
 mutant directions_of_counters_exchanged match 'packets_and_bytes' \
     $match 's/e.sent = f->count\[dir\];/e.sent = f->count[!dir];/'
 mutant losses_are_not_counted match 'fault_14' \
-    $kern 's/err ? lost_counter(err) : PPING_COUNT_EVENTS_EMITTED/PPING_COUNT_EVENTS_EMITTED/'
-mutant xdp_is_egress match 'data_is' $kern 's/.way = PPING_MATCH_INGRESS, .xdp = 1/.way = PPING_MATCH_EGRESS, .xdp = 1/'
-mutant addresses_do_not_order match 'data_is|ping' $flow 's/__u32 dir = s != d ? s > d : flow_same_address(p);/__u32 dir = p->sport > p->dport;/'
-mutant ping_oneself_is_one_way match 'oneself' $flow 's/return !(p->flags & PACKET_ID) && p->protocol != IPPROTO_TCP;/return 0;/'
+    $host 's/err ? lost_counter(err) : PPING_COUNT_EVENTS_EMITTED/PPING_COUNT_EVENTS_EMITTED/'
+mutant xdp_is_egress match 'data_is' $kern '/^int pping_xdp/,/^}/s/h.way = PPING_MATCH_INGRESS;/h.way = PPING_MATCH_EGRESS;/'
+mutant addresses_do_not_order match 'data_is|ping' $flow 's/return dir & 1;/return (p->sport > p->dport);/'
+mutant ping_oneself_is_one_way match 'oneself' $flow 's/return !(flags & PACKET_ID) && protocol != IPPROTO_TCP;/return 0;/'
 
 # --- sampling
 mutant rounds_give_all_their_samples match 'sample|round' \
-    $match '/^static __always_inline.* match_void_round/,/^}/s/__sync_val_compare_and_swap(&d->slot\[i\], word, 0);/;/' \
-    $match '/^static __always_inline.* match_claim_round/,/^}/s/return 0;/return 1;/'
+    $round '/^static __always_inline.* round_void/,/^}/s/__sync_val_compare_and_swap(&d->slot\[i\], word, 0);/;/' \
+    $round '/^static __always_inline.* round_claim/,/^}/s/return 0;/return 1;/'
 mutant rounds_told_apart_by_number_alone match 'sample' \
-    $match 's/ && distance < near && -distance < near)/)/' \
-    $match 's/stamped < round >> MATCH_ROUND_TIME_SHIFT)/0)/'
-mutant rounds_go_on_after_their_sample match 'sample|round' $match 's/round & MATCH_ROUND_DONE || //'
+    $round 's/ && distance < near && -distance < near)/)/' \
+    $round 's/stamped < round >> ROUND_TIME_SHIFT)/0)/'
+mutant rounds_go_on_after_their_sample match 'sample|round' $round 's/round & ROUND_DONE || //'
 mutant one_identifier_a_round match 'sample|delayed' \
-    $match 's/(round & MATCH_ROUND_STAMPS) >= PPING_SLOTS/1/'
-mutant intervals_a_little_longer match 'sample' $match 's/(__s64)(units - (round >> MATCH_ROUND_TIME_SHIFT)) >=/(__s64)(units - (round >> MATCH_ROUND_TIME_SHIFT)) >/'
+    $round 's/(round & ROUND_STAMPS) >= PPING_SLOTS/1/'
+mutant intervals_a_little_longer match 'sample' $round 's/(__s64)(units - (round >> ROUND_TIME_SHIFT)) >=/(__s64)(units - (round >> ROUND_TIME_SHIFT)) >/'
 mutant limited_identifiers_stamped_later match 'later' \
-    $match '/^static __always_inline void match_remember/,/^}/s/if (admission == MATCH_SKIP)/if (admission == MATCH_SKIP) __sync_val_compare_and_swap(\&f->shown[dir \& 1], PPING_VALID | id, PPING_VALID | (id - 1)); if (admission == MATCH_SKIP)/'
-mutant rtt_rate_of_the_other match 'rtt_rate' $match 's/rtt = config.use_srtt ?/rtt = !config.use_srtt ?/'
+    $match '/^static __always_inline void match_remember/,/^}/s/if (admission == ROUND_SKIP)/if (admission == ROUND_SKIP) __sync_val_compare_and_swap(\&f->shown[dir \& 1], PPING_VALID | id, PPING_VALID | (id - 1)); if (admission == ROUND_SKIP)/'
+mutant rtt_rate_of_the_other match 'rtt_rate' $round 's/rtt = config.use_srtt ?/rtt = !config.use_srtt ?/'
 mutant rtt_rate_overflows match 'rtt_rate' \
-    $match 's/(rtt >> PPING_TIME_SHIFT) \* config.rtt_rate >> (PPING_RATE_SHIFT - PPING_TIME_SHIFT)/rtt * config.rtt_rate >> PPING_RATE_SHIFT/'
-mutant rtt_rate_with_the_fixed_limit match 'rtt_rate' $match 's/if (!config.rtt_rate || !rtts)/if (config.rate_limit_ns || !rtts)/'
+    $round 's/(rtt >> PPING_TIME_SHIFT) \* config.rtt_rate >> (PPING_RATE_SHIFT - PPING_TIME_SHIFT)/rtt * config.rtt_rate >> PPING_RATE_SHIFT/'
+mutant rtt_rate_with_the_fixed_limit match 'rtt_rate' $round 's/if (!config.rtt_rate || !rtts)/if (config.rate_limit_ns || !rtts)/'
 
 # --- flows
 mutant announced_by_its_first_packet flow . \
@@ -241,7 +243,7 @@ mutant last_words_make_entries flow 'unknown|silently' \
     $flow 's/!(p->flags & (PACKET_FIN | PACKET_RST)) &&/1 \&\&/'
 mutant totals_exchanged flow 'totals' $flow 's/e->sent = f->count\[opener\];/e->sent = f->count[!opener];/'
 mutant totals_without_the_last_packet flow 'totals' \
-    $match '/^static __always_inline void match_packet/,/^}/{s/^\tif (config.counters)$/\tif (config.counters \&\& !(p->flags \& (PACKET_FIN | PACKET_RST)))/}'
+    $match '/^static __always_inline void match_flow/,/^}/{s/^\tif (config.counters)$/\tif (config.counters \&\& !(p->flags \& (PACKET_FIN | PACKET_RST)))/}'
 mutant duration_to_the_successor flow 'successor' $flow 's/config.counters && reason != PPING_REASON_SYN)/config.counters)/'
 mutant duration_without_a_begin flow 'totals' $flow 's/init->first = host__now(h);/;/'
 mutant rtts_of_a_flow_are_not_counted flow 'totals' $match 's/__sync_fetch_and_add(&f->rtts, 1);/;/'
@@ -259,18 +261,18 @@ mutant closed_stay_as_long clean 'each_kind' $flow 's/return PPING_CLOSED_LINGER
 mutant pings_stay_as_long clean 'each_kind' \
     $flow 's/return f->protocol == IPPROTO_TCP ? PPING_IDLE_TIMEOUT : PPING_ICMP_TIMEOUT;/return PPING_IDLE_TIMEOUT;/'
 mutant fault_3_only_stamped_packets_refresh clean 'fault_3' \
-    $match '/^static __always_inline void match_packet/,/^}/s/f->epoch = epoch;/;/' \
-    $match '/^static __always_inline void match_remember/,/^}/s/slot = match_free_slot/f->epoch = host__epoch(h); slot = match_free_slot/'
+    $match '/^static __always_inline void match_flow/,/^}/s/f->epoch = epoch;/;/' \
+    $match '/^static __always_inline void match_remember/,/^}/s/slot = slot_choose/f->epoch = host__epoch(h); slot = slot_choose/'
 mutant fault_3_only_the_openers_packets_refresh clean 'fault_3' \
-    $match '/^static __always_inline void match_packet/,/^}/s/f->epoch = epoch;/if (dir == flow_opener(f)) f->epoch = epoch;/'
+    $match '/^static __always_inline void match_flow/,/^}/s/f->epoch = epoch;/if (dir == flow_opener(f)) f->epoch = epoch;/'
 mutant fault_3_timestamps_declined clean 'fault_3' $match 's/if (flow_declines_timestamps(f, p))/if (0)/'
 mutant unanswered_are_announced clean 'each_kind|silently' \
     $kern 's/(state & (PPING_STATE_REPLIED | PPING_STATE_CLOSED)) == PPING_STATE_REPLIED &&/1 \&\&/'
 mutant deleted_though_not_announced clean 'pieces|size' \
     $kern 's/return 0; \/\* no room: .*/;/'
-mutant timeout_without_totals clean 'timeout' $kern 's/^\t\tflow_add_totals(f, &e);/\t\t;/'
+mutant timeout_without_totals clean 'timeout' $clean 's/^\t\tflow_add_totals(f, &e);/\t\t;/'
 mutant timeout_lasts_until_cleaned clean 'timeout' \
-    $kern 's/^\t\tflow_add_totals(f, &e);/\t\tflow_add_totals(f, \&e), e.duration = e.timestamp - f->first;/'
+    $clean 's/^\t\tflow_add_totals(f, &e);/\t\tflow_add_totals(f, \&e), e.duration = e.timestamp - f->first;/'
 mutant no_sign_of_life clean 'pieces' $kern 's/% PPING_CLEANUP_PIECE == 0/== ~0ULL/'
 
 # --- floods
@@ -289,7 +291,7 @@ mutant fault_5_race_for_an_answer race 'fault_5' \
     $match 's/__sync_val_compare_and_swap(&d->slot\[i\], word, 0) != word)/(d->slot[i] = 0))/'
 mutant race_for_an_identifier race 'fault_5|one_round' \
     $match 's/seen = __sync_val_compare_and_swap(newest, shown, mine);/*newest = mine; seen = shown;/' \
-    $match 's/if (__sync_val_compare_and_swap(&d->slot\[slot\], word, match_word(id, now)) != word)/d->slot[slot] = match_word(id, now); if (0)/'
+    $match 's/if (__sync_val_compare_and_swap(&d->slot\[slot\], word, slot_word(id, now)) != word)/d->slot[slot] = slot_word(id, now); if (0)/'
 mutant time_of_after_it_was_shown race 'stops' $match 's/^\tif (wanted)$/\tif (0)/'
 mutant time_of_after_it_was_taken race 'stops' \
     $match '/^static __always_inline __u64 match_take/,/^}/{s/^\t\*now = host__now(h);/\t;/;s/^\tage = \*now/\t*now = host__now(h), age = *now/}'
@@ -298,11 +300,11 @@ mutant answered_before_it_is_looked_up race 'stops' \
 mutant answered_identifiers_are_stamped race 'answered_identifier' \
     $match 's/if (unlikely(match_is_late(f, dir, id)))/if (0)/'
 mutant race_for_a_round race 'one_sample' \
-    $match 's/if (round & MATCH_ROUND_DONE)$/if (0)/'
+    $round 's/if (round & ROUND_DONE)$/if (0)/'
 mutant race_for_the_announcement race 'once' \
     $flow 's/return __sync_fetch_and_or(&f->state, bits);/__u32 before = f->state; f->state = before | bits; return before;/'
 mutant fault_6_existing_flow_is_a_failure race 'fault_6' \
-    $kern 's/if (!bpf_map_update_elem(&flows, key, init, BPF_NOEXIST))/if (bpf_map_update_elem(\&flows, key, init, BPF_NOEXIST)) return NULL; else/'
+    $host 's/if (!bpf_map_update_elem(&flows, key, init, BPF_NOEXIST))/if (bpf_map_update_elem(\&flows, key, init, BPF_NOEXIST)) return NULL; else/'
 mutant race_for_the_rtts race 'threads' $match 's/__sync_fetch_and_add(&f->rtts, 1);/f->rtts++;/'
 mutant race_for_the_counters race 'counters' \
     $match 's/__sync_fetch_and_add(&count->packets, p->segments);/count->packets += p->segments;/'
@@ -310,12 +312,12 @@ mutant race_for_the_counters race 'counters' \
 # --- aggregation
 aggregate=engine/aggregate.h
 mutant aggregate_hint_read_twice aggregate 'nothing_lost' \
-    $kern '/owns_prefix(\*at, key)/{n;s/place/*hint/}'
+    $prefixes '/owns_prefix(\*at, key)/{n;s/place/*hint/}'
 mutant aggregate_hint_believed aggregate 'nothing_lost|full' \
-    $kern 's/if (likely(\*at && owns_prefix(\*at, key)))/if (likely(*at))/'
-mutant aggregate_places_leak aggregate 'created' $kern 's/	bpf_map_push_elem(&prefix_places.*//'
+    $prefixes 's/if (likely(\*at && owns_prefix(\*at, key)))/if (likely(*at))/'
+mutant aggregate_places_leak aggregate 'created' $prefixes 's/	bpf_map_push_elem(&prefix_places.*//'
 mutant aggregate_full_table_has_a_place aggregate 'full' \
-    $kern '/PPING_COUNT_PREFIXES_FULL/{n;s/OTHER/FIRST/}'
+    $prefixes '/PPING_COUNT_PREFIXES_FULL/{n;s/OTHER/FIRST/}'
 mutant aggregate_race_for_a_bin aggregate 'nothing_lost' \
     $aggregate 's/__sync_fetch_and_add(&rtts->bin\[bin\], 1);/rtts->bin[bin]++;/'
 mutant aggregate_race_for_the_packets aggregate 'nothing_lost' \
@@ -343,24 +345,24 @@ mutant rules_of_an_echo_identifier rules 'random' $rules 's/t->protocol == IPPRO
 mutant rules_only_of_flows rules 'aggregates|kept' \
     $match 's/if (!wanted && !counted)/if (!wanted)/'
 mutant rules_asked_after_the_prefix rules 'kept|aggregates' \
-    $match '/^static __always_inline int match_by_rules/,/^}/{s/	if (counted)/	if (0)/;s/	p->rules = host/	if (counted) aggregate_packet(h, p); p->rules = host/}'
+    $match '/^static __always_inline void match_by_rules/,/^}/{s/	if (counted)/	if (0)/;s/	p->rules = host/	if (counted) aggregate_packet(h, p); p->rules = host/}'
 mutant rules_asked_by_every_packet rules 'ask_nothing' \
     $match 's/if ((!f || !rules_let_in(f->state, p->rules)) &&/if (1 \&\&/'
 mutant rules_never_asked_again rules 'flows_go' \
     $match 's/if ((!f || !rules_let_in(f->state, p->rules)) &&/if (!f \&\&/'
 mutant rules_leave_the_flow rules 'flows_go' \
-    $match '/^static __always_inline int match_by_rules/,/^}/s/flow_remove(h, &key);/;/'
+    $match '/^static __always_inline void match_by_rules/,/^}/s/flow_remove(h, &key);/;/'
 mutant rules_announce_the_end rules 'with_a_pass' $kern 's/if (config.rules && rules_drop_flow(f, &key))/if (0)/'
-mutant rules_pass_marks_nothing rules 'with_a_pass' $kern 's/rules_renew(state, generation));/state);/'
+mutant rules_pass_marks_nothing rules 'with_a_pass' $clean 's/rules_renew(state, generation));/state);/'
 mutant rules_left_in_the_blank rules 'flows_go' $flow 's/if (config.rules) \/\* these may.*/if (0)/'
 
 # --- several interfaces
 mutant interfaces_forwarded_counts_twice interfaces 'once' $kern 's/if (was_counted(ctx, way))/if (0)/'
 mutant interfaces_arrivals_dont_count interfaces 'arrivals' $kern 's/ || way != PPING_MATCH_EGRESS//'
 mutant interfaces_low_bits_are_enough interfaces 'once|without' \
-    $kern 's/word >> PPING_IFINDEX_BITS == ifindex >> PPING_IFINDEX_BITS/1/'
-mutant interfaces_events_without_number interfaces 'borne' $kern 's/event->interface = h->number;/;/'
-mutant interfaces_counted_together interfaces 'borne' $kern 's/h.number = find_number(ctx->ifindex);/;/'
+    $kern 's/return word & same >> 32 & PPING_IFINDEX_MASK;/return word \& PPING_IFINDEX_MASK;/'
+mutant interfaces_events_without_number interfaces 'borne' $host 's/event->interface = h->number;/;/'
+mutant interfaces_counted_together interfaces 'borne' $kern 's/h->number = find_number(\*ifindex);/;/'
 
 wait
 sort "$work/verdicts"

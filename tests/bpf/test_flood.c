@@ -250,7 +250,7 @@ static __u32 spill_bucket_of(const struct packet_spec *s, __u32 id)
 
 	frame_build(&f, s);
 	dir = key_of(&f, &key);
-	return match_spill_place(&key, dir, id).index;
+	return spill_place(&key, dir, id).index;
 }
 
 static void craft_for_the_spill_table(const struct packet_spec *mine, const struct packet_spec *his,
@@ -269,7 +269,7 @@ static void craft_for_the_spill_table(const struct packet_spec *mine, const stru
 	frame_build(&f, his);
 	dir = key_of(&f, &key);
 	for (__u32 id = 2000; n < AIMED && id < 200u << 20; id++) {
-		__u32 bucket = match_spill_place(&key, dir, id).index;
+		__u32 bucket = spill_place(&key, dir, id).index;
 
 		if (!room[bucket])
 			continue;

@@ -68,8 +68,8 @@ instructions() {
 
 used() {
     instructions
-    grep -ho 'BPF_MAP_TYPE_[A-Z_]*' pping_kern.c src/*.c | sed 's/BPF_MAP_TYPE_/any map /'
-    grep -ho 'BPF_F_\(NO_PREALLOC\|MMAPABLE\)' pping_kern.c | sed 's/BPF_F_/any flag /'
+    grep -ho 'BPF_MAP_TYPE_[A-Z_]*' pping_kern.c kern/*.h src/*.c | sed 's/BPF_MAP_TYPE_/any map /'
+    grep -ho 'BPF_F_\(NO_PREALLOC\|MMAPABLE\)' pping_kern.c kern/*.h | sed 's/BPF_F_/any flag /'
     echo any function global
 }
 

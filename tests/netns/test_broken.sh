@@ -13,7 +13,7 @@ broken() {
     local tree=$LAB_TMP/tree file=${3:-engine/match.h}
     rm -rf "$tree"
     mkdir "$tree"
-    cp -r "$LAB_TOP"/{Makefile,pping.c,pping.h,pping_kern.c,pping_debug_cleanup.h,engine,src} "$tree"
+    cp -r "$LAB_TOP"/{Makefile,pping.c,pping.h,pping_kern.c,pping_debug_cleanup.h,engine,kern,src} "$tree"
     sed -i "$1" "$tree/$file"
     ! cmp -s "$LAB_TOP/$file" "$tree/$file" || fail "the edit found nothing to break in $file"
     diff "$LAB_TOP/$file" "$tree/$file" || true

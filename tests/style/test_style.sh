@@ -52,7 +52,9 @@ includes_go_one_way() {
         grep -n '#include "' engine/packet.h | grep -v '"\(pping\|engine/seam\).h"'
         grep -n '#include "engine/' src/*.[ch] | grep -v '^src/engine_host.c:' | grep -v '"engine/histogram.h"'
         grep -n 'skel.h"' src/*.[ch] pping.c | grep -v '^src/kernel.c:'
-        grep -rn '#include ".*\(tests\|eval\)/' src engine pping.c pping_kern.c
+        grep -n '#include "kern/' src/*.[ch] engine/*.h pping.c
+        grep -n '#include "kern/' kern/*.h | grep -v '"kern/\(maps\|host\).h"'
+        grep -rn '#include ".*\(tests\|eval\)/' src engine kern pping.c pping_kern.c
     )"
 }
 

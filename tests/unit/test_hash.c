@@ -153,7 +153,7 @@ static void spread(const struct numbering *n, int ip)
 		n->number(&f, i);
 		dir = flow_key(&f.p, &key);
 		door[flow_hash(&key, ~0ULL) & (BUCKETS - 1)]++;
-		spill[match_spill_place(&key, dir, f.id).index]++;
+		spill[spill_place(&key, dir, f.id).index]++;
 	}
 	if ((!n->by_id && chi_squared(door) > WORST) || chi_squared(spill) > WORST) {
 		printf("# IPv%d %s: chi squared of the door %.0f, of the spill table %.0f\n", ip,
