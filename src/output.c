@@ -16,6 +16,7 @@
 #define LOOK_MS 20
 /* A reader that comes and goes all the time is told of once in this. */
 #define TELL_MS 60000
+#define GONE SIZE_MAX
 
 /* That is in the text. */
 struct record {
@@ -39,6 +40,9 @@ struct output {
 	bool begun; /* format->begin is out, format->end is due */
 	bool lasting; /* a FIFO by its name, in lines: readers may come and go */
 	bool was_read; /* it had one */
+	output_greet_fn greet; /* NULL: readers are not greeted */
+	void *greet_ctx;
+	size_t greeted_at; /* where in text the last greeting begins, or the file; GONE: it has left text */
 	bool told; /* that the reader went away */
 	int64_t told_ms; /* when last; 0: never */
 	int err; /* why nothing goes out any more, printed */
@@ -88,6 +92,8 @@ static size_t end_of(const struct output *out, size_t n)
 
 static void forget_text(struct output *out)
 {
+	if (out->text.len)
+		out->greeted_at = GONE;
 	out->text.len = 0;
 	out->sent = 0;
 	out->n_records = 0;
@@ -124,6 +130,8 @@ static void forget_sent(struct output *out)
 	out->n_records -= gone;
 	out->marked -= out->marked < len ? out->marked : len;
 	out->sent -= len;
+	if (out->greeted_at != GONE)
+		out->greeted_at = out->greeted_at < len ? GONE : out->greeted_at - len;
 }
 
 /* *written grows by what of format->end reached the file. */
@@ -241,6 +249,60 @@ static void leave(struct output *out)
 	tell(out, true);
 }
 
+/* Room for one more; 0 or -ENOMEM. */
+static int reserve_record(struct output *out)
+{
+	size_t cap = out->cap_records ? 2 * out->cap_records : 1024;
+	struct record *records;
+
+	if (out->n_records < out->cap_records)
+		return 0;
+	records = realloc(out->records, cap * sizeof(*records));
+	if (!records)
+		return -ENOMEM;
+	out->records = records;
+	out->cap_records = cap;
+	return 0;
+}
+
+/* What is pending begins with these bytes, as one record. 0 or -ENOMEM. */
+static int put_in_front(struct output *out, const char *data, size_t len)
+{
+	size_t at = records_within(out, out->sent), i;
+
+	if (reserve_record(out) || !text__reserve(&out->text, len))
+		return -ENOMEM;
+	memmove(out->text.data + out->sent + len, out->text.data + out->sent,
+		out->text.len - out->sent);
+	memcpy(out->text.data + out->sent, data, len);
+	for (i = out->n_records++; i > at; i--)
+		out->records[i] =
+			(struct record){ out->records[i - 1].end + len, out->records[i - 1].event };
+	out->records[at] = (struct record){ out->sent + len, false };
+	out->text.len += len;
+	out->marked += len;
+	return 0;
+}
+
+/* Unless what it begins with is just that. 0 or -ENOMEM. */
+static int greet_reader(struct output *out)
+{
+	struct text greeting = { 0 };
+	int err = 0;
+
+	if (!out->greet || out->sent == out->greeted_at)
+		return 0;
+	out->greet(out->greet_ctx, &greeting);
+	if (greeting.failed)
+		err = -ENOMEM;
+	else if (greeting.len)
+		err = put_in_front(out, greeting.data, greeting.len);
+	if (!err)
+		out->greeted_at = out->sent;
+	text__free(&greeting);
+	return err;
+}
+
 /* 0 if it has a reader, 1 if not, or a negative errno. */
 static int find_reader(struct output *out)
 {
@@ -257,9 +319,11 @@ static int find_reader(struct output *out)
 		return 1;
 	if (err)
 		return err;
+	if (out->was_read)
+		err = greet_reader(out);
 	out->was_read = true;
 	tell(out, false);
-	return 0;
+	return err;
 }
 
 static size_t pending(const struct output *out)
@@ -318,6 +382,7 @@ static int begin_file(struct output *out)
 	out->first = true;
 	out->begun = false;
 	out->last = (struct record){ 0 };
+	out->greeted_at = out->text.len;
 	if (out->format->begin)
 		out->format->begin(&out->text);
 	out->marked = out->text.len;
@@ -405,6 +470,12 @@ out_of_memory:
 	return err;
 }
 
+void output__greet(struct output *out, output_greet_fn fn, void *ctx)
+{
+	out->greet = fn;
+	out->greet_ctx = ctx;
+}
+
 struct text *output__text(struct output *out)
 {
 	return &out->text;
@@ -413,22 +484,6 @@ struct text *output__text(struct output *out)
 bool output__first(const struct output *out)
 {
 	return out->first;
-}
-
-/* Room for one more; 0 or -ENOMEM. */
-static int reserve_record(struct output *out)
-{
-	size_t cap = out->cap_records ? 2 * out->cap_records : 1024;
-	struct record *records;
-
-	if (out->n_records < out->cap_records)
-		return 0;
-	records = realloc(out->records, cap * sizeof(*records));
-	if (!records)
-		return -ENOMEM;
-	out->records = records;
-	out->cap_records = cap;
-	return 0;
 }
 
 void output__wrote_record(struct output *out, bool event)
