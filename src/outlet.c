@@ -409,6 +409,8 @@ static int open_output(struct outlet *o)
 {
 	int err = output__open(&o->output, o->options->write_path, o->set.format);
 
+	if (!err)
+		output__greet(o->output, o->set.greets, o->set.ctx);
 	o->is_file = !err && is_regular(o->options->write_path);
 	return err;
 }

@@ -33,6 +33,8 @@ struct outlet_settings {
 	/* A file has begun, or is to end: puts into the text what should stand there. */
 	void (*begins)(void *ctx);
 	void (*ends)(void *ctx, bool last);
+	/* The same as begins, for a later reader of a FIFO; into the text that is given. */
+	void (*greets)(void *ctx, struct text *to);
 };
 
 struct outlet;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "output_file.h"
+#include "pending.h"
 
 #define PENDING_LIMIT (4U << 20)
 /* How often a reader is looked for at the end. */
@@ -17,28 +18,18 @@
 /* A reader that comes and goes all the time is told of once in this. */
 #define TELL_MS 60000
 
-/* That is in the text. */
-struct record {
-	size_t end; /* where it ends */
-	bool event;
-};
-
 struct output {
 	const struct format *format;
 	char *path; /* NULL: stdout */
 	struct output_file file;
-	struct text text;
-	size_t sent; /* bytes of text that are out already */
-	struct record *records;
-	size_t n_records;
-	size_t cap_records;
-	struct record last; /* that is out and has left text, its end its length; 0: none */
+	struct pending pending; /* its place is where the last greeting begins, or the file */
 	uint64_t events; /* written, or on their way */
-	size_t marked; /* bytes of text that were there when the last record ended */
 	bool first;
 	bool begun; /* format->begin is out, format->end is due */
 	bool lasting; /* a FIFO by its name, in lines: readers may come and go */
 	bool was_read; /* it had one */
+	output_greet_fn greet; /* NULL: readers are not greeted */
+	void *greet_ctx;
 	bool told; /* that the reader went away */
 	int64_t told_ms; /* when last; 0: never */
 	int err; /* why nothing goes out any more, printed */
@@ -71,59 +62,10 @@ static void complain(const struct output *out, int err, const char *more)
 		describe(err), more);
 }
 
-/* How many records are wholly within the first len bytes of text, and where the last of n ends. */
-static size_t records_within(const struct output *out, size_t len)
-{
-	size_t n = out->n_records;
-
-	while (n && out->records[n - 1].end > len)
-		n--;
-	return n;
-}
-
-static size_t end_of(const struct output *out, size_t n)
-{
-	return n ? out->records[n - 1].end : 0;
-}
-
-static void forget_text(struct output *out)
-{
-	out->text.len = 0;
-	out->sent = 0;
-	out->n_records = 0;
-	out->marked = 0;
-}
-
 /* How much of what is out may be wanted again: what a pipe holds goes with its reader. */
 static size_t wanted_again(const struct output *out)
 {
 	return out->lasting && out->file.fd >= 0 ? output_file__capacity(&out->file) : 0;
-}
-
-/* Whole records, once they are half of the text, so that the rest is moved seldom. */
-static void forget_sent(struct output *out)
-{
-	size_t keep = wanted_again(out), gone, len, i;
-
-	if (out->sent < keep || out->sent - keep < out->text.len / 2)
-		return;
-	gone = records_within(out, out->sent - keep);
-	if (gone)
-		out->last = (struct record){ end_of(out, gone) - end_of(out, gone - 1),
-					     out->records[gone - 1].event };
-	if (!keep && out->sent == out->text.len) {
-		forget_text(out);
-		return;
-	}
-	len = end_of(out, gone);
-	out->text.len -= len;
-	memmove(out->text.data, out->text.data + len, out->text.len);
-	for (i = gone; i < out->n_records; i++)
-		out->records[i - gone] =
-			(struct record){ out->records[i].end - len, out->records[i].event };
-	out->n_records -= gone;
-	out->marked -= out->marked < len ? out->marked : len;
-	out->sent -= len;
 }
 
 /* *written grows by what of format->end reached the file. */
@@ -146,7 +88,7 @@ struct loss {
 	size_t bytes;
 };
 
-static void add_loss(struct loss *lost, const struct record *record)
+static void add_loss(struct loss *lost, const struct pending_record *record)
 {
 	lost->records++;
 	lost->events += record->event;
@@ -159,17 +101,15 @@ static void add_loss(struct loss *lost, const struct record *record)
  */
 static bool repair(struct output *out, size_t kept, struct loss *lost)
 {
-	size_t torn = out->sent - end_of(out, kept), end = 0;
-	struct record last = out->last;
+	size_t torn = out->pending.sent - pending__end(&out->pending, kept), end = 0;
+	struct pending_record last = pending__record(&out->pending, kept);
 
-	lost->bytes = end_of(out, out->n_records) - end_of(out, kept);
+	lost->bytes =
+		pending__end(&out->pending, out->pending.count) - pending__end(&out->pending, kept);
 	if (output_file__cut(&out->file, torn))
 		return false;
 	if (!write_end(out, &end))
 		return true;
-	if (kept)
-		last = (struct record){ end_of(out, kept) - end_of(out, kept - 1),
-					out->records[kept - 1].event };
 	if (output_file__cut(&out->file, end + last.end) || !last.end)
 		return false;
 	add_loss(lost, &last);
@@ -180,14 +120,15 @@ static bool repair(struct output *out, size_t kept, struct loss *lost)
 /* Say why nothing goes out any more, and what is lost: bytes mean something only with records. */
 static int fail(struct output *out, int err)
 {
-	size_t kept = records_within(out, out->sent), i;
-	struct loss lost = { .bytes = end_of(out, out->n_records) - out->sent };
+	size_t kept = pending__within(&out->pending, out->pending.sent), i;
+	struct loss lost = { .bytes = pending__end(&out->pending, out->pending.count) -
+				      out->pending.sent };
 	char more[128] = "";
 	bool whole;
 	int len = 0;
 
-	for (i = kept; i < out->n_records; i++)
-		add_loss(&lost, &out->records[i]);
+	for (i = kept; i < out->pending.count; i++)
+		add_loss(&lost, &out->pending.records[i]);
 	whole = !output_file__is_regular(&out->file) || repair(out, kept, &lost);
 	out->events -= lost.events;
 	if (lost.records)
@@ -196,7 +137,7 @@ static int fail(struct output *out, int err)
 	if (!whole)
 		snprintf(more + len, sizeof(more) - (size_t)len, "; the file has no proper end");
 	complain(out, err, more);
-	forget_text(out);
+	pending__clear(&out->pending);
 	out->err = err;
 	return err;
 }
@@ -234,11 +175,30 @@ static void tell(struct output *out, bool away)
 static void leave(struct output *out)
 {
 	size_t unread = output_file__unread(&out->file);
-	size_t had = out->sent > unread ? out->sent - unread : 0;
+	size_t had = out->pending.sent > unread ? out->pending.sent - unread : 0;
 
-	out->sent = end_of(out, records_within(out, had));
+	out->pending.sent = pending__end(&out->pending, pending__within(&out->pending, had));
 	output_file__close(&out->file);
 	tell(out, true);
+}
+
+/* Unless what it begins with is just that. 0 or -ENOMEM. */
+static int greet_reader(struct output *out)
+{
+	struct text greeting = { 0 };
+	int err = 0;
+
+	if (!out->greet || out->pending.sent == out->pending.place)
+		return 0;
+	out->greet(out->greet_ctx, &greeting);
+	if (greeting.failed)
+		err = -ENOMEM;
+	else if (greeting.len)
+		err = pending__put_in_front(&out->pending, greeting.data, greeting.len);
+	if (!err)
+		out->pending.place = out->pending.sent;
+	text__free(&greeting);
+	return err;
 }
 
 /* 0 if it has a reader, 1 if not, or a negative errno. */
@@ -257,14 +217,16 @@ static int find_reader(struct output *out)
 		return 1;
 	if (err)
 		return err;
+	if (out->was_read)
+		err = greet_reader(out);
 	out->was_read = true;
 	tell(out, false);
-	return 0;
+	return err;
 }
 
-static size_t pending(const struct output *out)
+static size_t left_of(const struct output *out)
 {
-	return out->text.len - out->sent;
+	return out->pending.text.len - out->pending.sent;
 }
 
 /* 0 when all went out, 1 when some is left, or a negative errno. */
@@ -273,10 +235,10 @@ static int write_pending(struct output *out)
 	int err = out->lasting ? find_reader(out) : 0;
 
 	if (err)
-		return err < 0 ? err : pending(out) != 0;
-	if (pending(out))
-		err = output_file__write(&out->file, out->text.data + out->sent, pending(out),
-					 &out->sent);
+		return err < 0 ? err : left_of(out) != 0;
+	if (left_of(out))
+		err = output_file__write(&out->file, out->pending.text.data + out->pending.sent,
+					 left_of(out), &out->pending.sent);
 	if (err == -EPIPE && out->lasting) {
 		leave(out);
 		err = 1;
@@ -291,15 +253,15 @@ int output__flush(struct output *out)
 	int err = out->err;
 
 	if (err) {
-		forget_text(out);
+		pending__clear(&out->pending);
 		return err;
 	}
 	err = write_pending(out);
-	if (err >= 0 && out->text.failed)
+	if (err >= 0 && out->pending.text.failed)
 		err = -ENOMEM;
 	if (err < 0)
 		return fail(out, err);
-	forget_sent(out);
+	pending__forget_sent(&out->pending, wanted_again(out));
 	return err;
 }
 
@@ -317,10 +279,11 @@ static int begin_file(struct output *out)
 
 	out->first = true;
 	out->begun = false;
-	out->last = (struct record){ 0 };
+	out->pending.last = (struct pending_record){ 0 };
+	out->pending.place = out->pending.text.len;
 	if (out->format->begin)
-		out->format->begin(&out->text);
-	out->marked = out->text.len;
+		out->format->begin(&out->pending.text);
+	out->pending.marked = out->pending.text.len;
 	err = output__flush(out);
 	if (err < 0) {
 		remove_created(out, &out->file);
@@ -333,7 +296,7 @@ static int begin_file(struct output *out)
 static int end_file(struct output *out)
 {
 	if (out->format->end)
-		out->format->end(&out->text);
+		out->format->end(&out->pending.text);
 	return output__flush(out);
 }
 
@@ -341,8 +304,7 @@ void output__free(struct output *out)
 {
 	if (!out)
 		return;
-	text__free(&out->text);
-	free(out->records);
+	pending__free(&out->pending);
 	free(out->path);
 	free(out);
 }
@@ -405,9 +367,15 @@ out_of_memory:
 	return err;
 }
 
+void output__greet(struct output *out, output_greet_fn fn, void *ctx)
+{
+	out->greet = fn;
+	out->greet_ctx = ctx;
+}
+
 struct text *output__text(struct output *out)
 {
-	return &out->text;
+	return &out->pending.text;
 }
 
 bool output__first(const struct output *out)
@@ -415,33 +383,15 @@ bool output__first(const struct output *out)
 	return out->first;
 }
 
-/* Room for one more; 0 or -ENOMEM. */
-static int reserve_record(struct output *out)
-{
-	size_t cap = out->cap_records ? 2 * out->cap_records : 1024;
-	struct record *records;
-
-	if (out->n_records < out->cap_records)
-		return 0;
-	records = realloc(out->records, cap * sizeof(*records));
-	if (!records)
-		return -ENOMEM;
-	out->records = records;
-	out->cap_records = cap;
-	return 0;
-}
-
 void output__wrote_record(struct output *out, bool event)
 {
-	if (out->err || out->text.len == out->marked)
-		return; /* nothing goes out; or the format has nothing to say of it, or no memory */
-	out->marked = out->text.len;
+	int added = out->err ? 0 : pending__add(&out->pending, event);
+
+	if (added < 0)
+		out->pending.text.failed = true;
+	if (added <= 0)
+		return; /* nothing goes out; or the format has nothing to say of it */
 	out->first = false;
-	if (reserve_record(out)) {
-		out->text.failed = true;
-		return;
-	}
-	out->records[out->n_records++] = (struct record){ out->text.len, event };
 	out->events += event;
 }
 
@@ -452,7 +402,7 @@ uint64_t output__events(const struct output *out)
 
 int output__poll_fd(const struct output *out)
 {
-	return pending(out) && !output_file__is_regular(&out->file) ? out->file.fd : -1;
+	return left_of(out) && !output_file__is_regular(&out->file) ? out->file.fd : -1;
 }
 
 int output__reader_fd(const struct output *out)
@@ -462,7 +412,7 @@ int output__reader_fd(const struct output *out)
 
 bool output__full(const struct output *out)
 {
-	return pending(out) >= PENDING_LIMIT;
+	return left_of(out) >= PENDING_LIMIT;
 }
 
 /* The file system may say only now that data is lost. */
@@ -550,7 +500,7 @@ int output__discard(struct output *out)
 int output__close(struct output *out, int timeout_ms)
 {
 	if (!out->err && out->format->end)
-		out->format->end(&out->text);
+		out->format->end(&out->pending.text);
 	if (!out->err)
 		flush_last(out, timeout_ms);
 	return close_file(out);

@@ -9,7 +9,7 @@
  *
  * A FIFO that is given by its name and gets lines may lose its reader: that is as
  * slow a reader as can be. What was written and not read is kept for the next
- * one, who begins with a whole record; only what the pipe's reader took is gone.
+ * one, who is greeted and goes on with a whole record; only what the pipe's reader took is gone.
  * That is exact for one writer, which is made sure of, and one reader at a time
  * which is not replaced before output__flush() is called again (output__reader_fd()
  * tells when to).
@@ -34,6 +34,13 @@ struct output;
  * its number).
  */
 int output__open(struct output **out, const char *path, const struct format *format);
+
+/*
+ * Called when a FIFO gets another reader than its first: appends to the text what it
+ * must know to understand what comes, in whole records.
+ */
+typedef void (*output_greet_fn)(void *ctx, struct text *to);
+void output__greet(struct output *out, output_greet_fn fn, void *ctx);
 
 /* The text to format records into; output__flush() sends it. */
 struct text *output__text(struct output *out);

@@ -83,6 +83,19 @@ static void on_file_begins(void *ctx)
 			  record_time(s), outlet__first(s->outlet));
 }
 
+/* What it would know if it had read from the beginning. */
+static void on_reader(void *ctx, struct text *to)
+{
+	struct sink *s = ctx;
+	struct run_file file;
+
+	outlet__file(s->outlet, &file);
+	if (has_run_records(s))
+		run_record__begin(to, s->options, &s->source, file.number, record_time(s), false);
+	if (s->described)
+		s->format->aggregation(to, &s->settings, wall_time(s, s->reached_ns), false);
+}
+
 static void on_file_ends(void *ctx, bool last)
 {
 	struct sink *s = ctx;
@@ -132,6 +145,7 @@ static int open_outlet(struct sink *s, struct loop *loop)
 		.ctx = s,
 		.begins = on_file_begins,
 		.ends = on_file_ends,
+		.greets = on_reader,
 	};
 
 	return outlet__open(&s->outlet, &set);

@@ -230,6 +230,82 @@ static void reader_is_replaced(void)
 	close(fd);
 }
 
+static int count_of(const char *text, const char *what)
+{
+	int n = 0;
+
+	while ((text = strstr(text, what))) {
+		text += strlen(what);
+		n++;
+	}
+	return n;
+}
+
+/* What a reader that comes now is given: whole lines, the first of them the record of the run, once. */
+static void check_reader(const char *path, uint64_t rtts, size_t bytes)
+{
+	int fd = open_reader(path);
+	struct text got = { 0 };
+
+	CHECK_INT(sink__flush(sink), 0);
+	if (bytes) {
+		read_a_part(fd, bytes);
+	} else {
+		got = read_fd(fd);
+		CHECK(!strncmp(got.data, "{\"timestamp\"", 12));
+		CHECK(strstr(got.data, "\"run\":\"begin\"") < strchr(got.data, '\n'));
+		CHECK_INT(count_of(got.data, "\"run\":\"begin\""), 1);
+		check_rtts(got.data, rtts);
+		CHECK_INT(got.data[got.len - 1], '\n');
+		text__free(&got);
+	}
+	close(fd);
+	CHECK_INT(sink__flush(sink), 0);
+}
+
+/* Each reader that takes over is told what the first one was, however far the one before came. */
+static void readers_are_greeted(void)
+{
+	const char *path = new_fifo();
+
+	options.run_records = true;
+	catch_stderr();
+	begin(path);
+	add(0, 3);
+	check_reader(path, 3, 0);
+	add(0, 2);
+	check_reader(path, 2, 0);
+	add(0, 4);
+	check_reader(path, 0, 10);
+	check_reader(path, 0, 1);
+	check_reader(path, 4, 0);
+	check_reader(path, 0, 0);
+	add(0, 1000);
+	check_reader(path, 0, 500);
+	check_reader(path, 0, 500);
+	end(0);
+	/* and what the last two had as a whole line */
+	CHECK(plan.events >= 3 + 2 + 4 && plan.events < 3 + 2 + 4 + 8);
+	options.run_records = false;
+	caught_stderr();
+}
+
+/* The first reader has read nothing: the beginning is still there. */
+static void greeted_once(void)
+{
+	const char *path = new_fifo();
+
+	options.run_records = true;
+	catch_stderr();
+	begin(path);
+	add(0, 3);
+	check_reader(path, 0, 1);
+	check_reader(path, 3, 0);
+	CHECK_INT(end(0), -EPIPE); /* the record of its end is for nobody */
+	options.run_records = false;
+	caught_stderr();
+}
+
 /* The run ends and all is written, but the reader dies before it has read it: that is waited for. */
 static void last_reader_dies(void)
 {
@@ -323,6 +399,8 @@ int main(void)
 	RUN(reader_is_too_slow);
 	RUN(full_disk);
 	RUN(reader_is_replaced);
+	RUN(readers_are_greeted);
+	RUN(greeted_once);
 	RUN(last_reader_dies);
 	RUN(last_reader_sleeps);
 	end_dir();
