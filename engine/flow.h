@@ -40,12 +40,22 @@ static __always_inline __u64 flow_nh(const volatile __u32 *key, const __u32 *wor
 	return sum;
 }
 
+/*
+ * Which endpoint sent a packet is found twice. `swap` orders the key by a branch: a
+ * CPU that guesses it need not wait for the key. The direction is computed: behind
+ * the branch the verifier then walks one path for both, not all that follows twice.
+ */
+#define FLOW_SENT_BY_1 1
+#define FLOW_SWAP 2
+
 /* Both endpoints have one address: ports decide, and a host that pings itself replies in direction 1. */
 engine_global int flow_same_address(__u32 sport, __u32 dport, __u32 protocol, __u32 flags)
 {
+	int dir = !(flags & PACKET_ID) && protocol != IPPROTO_TCP;
+
 	if (sport != dport)
-		return sport > dport;
-	return !(flags & PACKET_ID) && protocol != IPPROTO_TCP;
+		dir = sport > dport;
+	return dir ? FLOW_SENT_BY_1 | FLOW_SWAP : 0;
 }
 
 static __always_inline __u32 flow_same_address_of(const struct packet *p)
@@ -54,16 +64,12 @@ static __always_inline __u32 flow_same_address_of(const struct packet *p)
 }
 
 /* Of endpoint 0 and endpoint 1. */
-static __always_inline __u32 flow_ports(const struct packet *p, __u32 dir)
+static __always_inline __u32 flow_ports(const struct packet *p, __u32 swap)
 {
-	return ((__u64)p->ports << 32 | p->ports) >> 16 * dir;
+	return swap ? p->ports << 16 | p->ports >> 16 : p->ports;
 }
 
-/*
- * 1 if x is greater than y, else 0: borrow of a subtraction (H. S. Warren, Hacker's
- * Delight, section 2-12). Which endpoint sent a packet is as good as random: by
- * arithmetic no branch is mispredicted, and the verifier walks one path, not two.
- */
+/* 1 if x is greater than y, else 0: borrow of a subtraction (H. S. Warren, Hacker's Delight, 2-12). */
 static __always_inline __u32 flow_greater(__u64 x, __u64 y)
 {
 	__u64 borrow = (~y & x) | ((~y | x) & (y - x));
@@ -74,16 +80,17 @@ static __always_inline __u32 flow_greater(__u64 x, __u64 y)
 
 static __always_inline __u32 flow_key_ipv4(const struct packet *p, struct pping_flow_key *key)
 {
-	__u32 s = p->saddr.w[3], d = p->daddr.w[3], dir, swap;
+	__u32 s = p->saddr.w[3], d = p->daddr.w[3], dir, swap = s > d;
 	__u64 less = (__u64)d - s; /* than 0: what flow_greater() comes to */
 
 	engine_opaque(less);
 	dir = less >> 63;
-	if (unlikely(s == d))
+	if (unlikely(s == d)) {
 		dir = flow_same_address_of(p);
-	swap = (s ^ d) & -dir;
-	key->a = (__u64)(d ^ swap) << 32 | (s ^ swap);
-	key->b = (__u64)p->protocol << 32 | flow_ports(p, dir);
+		swap = dir & FLOW_SWAP;
+	}
+	key->a = swap ? (__u64)s << 32 | d : (__u64)d << 32 | s;
+	key->b = (__u64)p->protocol << 32 | flow_ports(p, swap);
 	return dir;
 }
 
@@ -94,21 +101,25 @@ static __always_inline __u32 flow_key_ipv6(const struct packet *p, struct pping_
 		__u64 q[5];
 		__u32 w[10];
 	} tuple;
-	__u32 dir;
+	__u64 x = s[0], y = d[0];
+	__u32 dir, swap;
 
-	if (likely(s[0] != d[0]))
-		dir = flow_greater(s[0], d[0]);
-	else if (likely(s[1] != d[1]))
-		dir = flow_greater(s[1], d[1]);
-	else
-		dir = flow_same_address_of(p);
-	for (int i = 0; i < 2; i++) {
-		__u64 swap = (s[i] ^ d[i]) & -(__u64)dir;
-
-		tuple.q[i] = s[i] ^ swap;
-		tuple.q[2 + i] = d[i] ^ swap;
+	if (unlikely(x == y)) {
+		x = s[1];
+		y = d[1];
 	}
-	tuple.w[8] = flow_ports(p, dir);
+	if (likely(x != y)) {
+		dir = flow_greater(x, y);
+		swap = x > y;
+	} else {
+		dir = flow_same_address_of(p);
+		swap = dir & FLOW_SWAP;
+	}
+	for (int i = 0; i < 2; i++) {
+		tuple.q[i] = swap ? d[i] : s[i];
+		tuple.q[2 + i] = swap ? s[i] : d[i];
+	}
+	tuple.w[8] = flow_ports(p, swap);
 	tuple.w[9] = p->protocol;
 	engine_in_memory(tuple);
 	key->a = flow_nh(config.nh_key[0], tuple.w);

@@ -195,8 +195,8 @@ mutant directions_of_counters_exchanged match 'packets_and_bytes' \
 mutant losses_are_not_counted match 'fault_14' \
     $host 's/err ? lost_counter(err) : PPING_COUNT_EVENTS_EMITTED/PPING_COUNT_EVENTS_EMITTED/'
 mutant xdp_is_egress match 'data_is' $kern '/^int pping_xdp/,/^}/s/h.way = PPING_MATCH_INGRESS;/h.way = PPING_MATCH_EGRESS;/'
-mutant addresses_do_not_order match 'data_is|ping' $flow 's/return dir & 1;/return (p->sport > p->dport);/'
-mutant ping_oneself_is_one_way match 'oneself' $flow 's/return !(flags & PACKET_ID) && protocol != IPPROTO_TCP;/return 0;/'
+mutant addresses_do_not_order match 'data_is|ping' $flow 's/swap = s > d;/swap = p->sport > p->dport;/'
+mutant ping_oneself_is_one_way match 'oneself' $flow 's/int dir = !(flags & PACKET_ID) && protocol != IPPROTO_TCP;/int dir = 0;/'
 
 # --- sampling
 mutant rounds_give_all_their_samples match 'sample|round' \
