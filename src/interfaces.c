@@ -438,7 +438,7 @@ int interfaces__attach(struct interfaces *s)
 	bool sandboxed = !s->options->no_sandbox;
 	int err = attach_named(s);
 
-	if (!err && sandboxed)
+	if (!err && sandboxed && interfaces__capabilities(s) != PRIVILEGES_ALL)
 		err = load_for_later(s);
 	if (!err && s->options->several)
 		err = netdev__sync(s->netdev);

@@ -67,6 +67,7 @@ until_true() {
 
 # not a zombie either
 alive() { [[ -n $PID && $(sed 's/.*) //' "/proc/$PID/stat" 2>/dev/null) == [^Z]* ]]; }
+no_new_privileges() { [ "$(field NoNewPrivs)" = 1 ]; }
 said() { [ "$(grep -c 'is being monitored' "$OUT.err")" -ge "$1" ]; }
 decided() { said 1 || ! alive; }
 
@@ -132,7 +133,7 @@ ping_peer() { in_ns ping -q -c 3 -i 0.1 -W 1 10.8.8.2 >/dev/null; }
 # works NAME: the process that start started does all it should
 works() {
     local kept filter before
-    until_true test "$(field NoNewPrivs)" = 1 || { echo "no_new_privs is not set"; return 1; }
+    until_true no_new_privileges || { echo "no_new_privs is not set"; return 1; }
     kept=$(field CapPrm)
     filter=$(field Seccomp)
     [ "$kept" = "$(field CapEff)" ] && [ $((16#$(field CapAmb))) = 0 ] && [ $((16#$(field CapInh))) = 0 ] ||
