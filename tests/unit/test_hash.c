@@ -226,8 +226,56 @@ static void no_difference_collides_whatever_the_seeds(void)
 		}
 }
 
+/* --- both directions ----------------------------------------------------------------------- */
+
+static void answer(const struct packet *p, struct packet *reply)
+{
+	*reply = *p;
+	reply->saddr = p->daddr;
+	reply->daddr = p->saddr;
+	reply->sport = p->dport;
+	reply->dport = p->sport;
+	reply->flags = p->protocol == IPPROTO_TCP ? PACKET_ID : PACKET_ECHO;
+}
+
+/*
+ * A packet and its answer have one key and two directions. Endpoints that differ in
+ * a bit, in either half of the address or in the port alone; with the same port a
+ * host that pings itself. The order of the key is found apart from the direction:
+ * an IPv4 key's low bits are the port of endpoint 0.
+ */
+static void a_flow_has_one_key_and_two_directions(void)
+{
+	draw_keys();
+	for (__u32 i = 0; i < 20 * 258; i++) {
+		int ip = i & 1 ? 6 : 4, bit = i / 2 % 129, tcp = i / 258 % 2;
+		struct packet p = { .ip_version = ip,
+				    .protocol = tcp ? IPPROTO_TCP : IPPROTO_ICMP,
+				    .flags = PACKET_ID },
+			      reply;
+		struct pping_flow_key key, back;
+		__u32 dir;
+
+		for (int w = 0; w < 4; w++)
+			p.saddr.w[w] = p.daddr.w[w] = ip == 6 || w == 3 ? scatter(i + w) : 0;
+		if (bit < 128 && (ip == 6 || bit >= 96))
+			p.daddr.b[bit / 8] ^= 1 << bit % 8;
+		p.sport = p.dport = scatter(i) >> 17;
+		if (tcp)
+			p.dport = p.sport ^ 1 << i % 16;
+		answer(&p, &reply);
+		dir = flow_key(&p, &key);
+		CHECK(dir <= 1);
+		CHECK_INT(flow_key(&reply, &back), !dir);
+		CHECK(key.a == back.a && key.b == back.b);
+		if (ip == 4)
+			CHECK_INT(key.b & 0xffff, dir ? p.dport : p.sport);
+	}
+}
+
 int main(void)
 {
+	RUN(a_flow_has_one_key_and_two_directions);
 	RUN(regular_flows_spread_like_random_ones);
 	RUN(no_difference_collides_whatever_the_seeds);
 	return TEST_EXIT();
