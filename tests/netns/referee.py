@@ -255,6 +255,10 @@ class Referee:
                 stamp = other.pending.pop(tsecr, None)
                 if stamp is not None:
                     self.sample(TCP, direction, other, time, stamp, tsecr, newer32)
+                elif other.shown is not None and not newer32(tsecr, other.shown):
+                    # a reply to what is no sample (a pure ACK's) counts for the order, too
+                    if other.newest_reply is None or newer32(tsecr, other.newest_reply):
+                        other.newest_reply = tsecr
             syn = flags & 0x02
             stampable = self.include_syn if syn else length > header
             if direction.shown is None:
