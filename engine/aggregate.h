@@ -128,9 +128,9 @@ static __always_inline void aggregate_extreme(struct host *h, __u64 *extreme, __
 		host__count(h, PPING_COUNT_EXTREMES_BUSY);
 }
 
-static __noinline int aggregate_rtt_at(struct host *h, __u32 place, __u64 rtt)
+static __noinline int aggregate_rtt_at(struct host *h, __u32 half, __u32 place, __u64 rtt)
 {
-	struct pping_rtts *rtts = host__prefix_rtts(h, place);
+	struct pping_rtts *rtts = host__prefix_rtts(h, half, place);
 	__u32 bin = histogram_bin(rtt);
 
 	if (!rtts)
@@ -144,12 +144,17 @@ static __noinline int aggregate_rtt_at(struct host *h, __u32 place, __u64 rtt)
 	return 0;
 }
 
-/* p is the answer, and so its source who answered. */
+/*
+ * p is the answer, and so its source who answered. Both counts are of one half, also if a
+ * report turns them meanwhile: TCP is what ICMP leaves of all.
+ */
 static __always_inline void aggregate_rtt(struct host *h, const struct packet *p, __u64 rtt)
 {
-	aggregate_rtt_at(h, config.aggregate_reverse ? p->prefix[1] : p->prefix[0], rtt);
+	__u32 half = host__rtts_half(h);
+
+	aggregate_rtt_at(h, half, config.aggregate_reverse ? p->prefix[1] : p->prefix[0], rtt);
 	if (config.track_tcp && config.track_icmp && p->protocol != IPPROTO_TCP)
-		aggregate_rtt_at(h, PPING_PREFIX_ICMP, rtt);
+		aggregate_rtt_at(h, half, PPING_PREFIX_ICMP, rtt);
 	host__count(h, PPING_COUNT_RTTS_AGGREGATED);
 }
 

@@ -110,7 +110,10 @@ static __always_inline void host__add_both(struct host *h, enum pping_counter co
  */
 static __always_inline __u32 host__prefix(struct host *h, const struct pping_prefix_key *key,
 					  struct pping_prefix **at);
-/* The RTTs of a place, in the half that is being written. */
-static __always_inline struct pping_rtts *host__prefix_rtts(struct host *h, __u32 place);
+/* Which half of the RTTs is being written, 0 or 1: may change while a packet is looked at. */
+static __always_inline __u32 host__rtts_half(struct host *h);
+/* The RTTs of a place in that half. */
+static __always_inline struct pping_rtts *host__prefix_rtts(struct host *h, __u32 half,
+							    __u32 place);
 
 #endif /* ENGINE_SEAM_H */

@@ -126,9 +126,14 @@ static __always_inline __u32 host__prefix(struct host *h, const struct pping_pre
 	return place;
 }
 
-static __always_inline struct pping_rtts *host__prefix_rtts(struct host *h, __u32 place)
+static __always_inline __u32 host__rtts_half(struct host *h)
 {
-	__u32 index = (*(volatile __u32 *)&shared.half & 1) * config.max_prefixes + place;
+	return *(volatile __u32 *)&shared.half & 1;
+}
+
+static __always_inline struct pping_rtts *host__prefix_rtts(struct host *h, __u32 half, __u32 place)
+{
+	__u32 index = half * config.max_prefixes + place;
 
 	return bpf_map_lookup_elem(&prefix_rtts, &index);
 }

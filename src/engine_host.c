@@ -375,9 +375,14 @@ static __always_inline __u32 host__prefix(struct host *h, const struct pping_pre
 	return place;
 }
 
-static __always_inline struct pping_rtts *host__prefix_rtts(struct host *h, __u32 place)
+static __always_inline __u32 host__rtts_half(struct host *h)
 {
-	return &h->engine->rtts[h->engine->half * config.max_prefixes + place];
+	return h->engine->half;
+}
+
+static __always_inline struct pping_rtts *host__prefix_rtts(struct host *h, __u32 half, __u32 place)
+{
+	return &h->engine->rtts[half * config.max_prefixes + place];
 }
 
 static void hand_over(struct engine_host *e, struct pping_event *event)
