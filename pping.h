@@ -65,6 +65,10 @@
 #define PPING_IFINDEX_BITS 16
 #define PPING_IFINDEX_MASK ((1U << PPING_IFINDEX_BITS) - 1)
 
+/* With several interfaces, what of a packet that leaves arrived: see engine/arrivals.h. A power of two. */
+#define PPING_ARRIVAL_BUCKETS 2048
+#define PPING_ARRIVAL_WAYS 7
+
 /*
  * RTT histograms: eight bins of equal width in each power of two from 512 ns
  * (2^9) to 68.7 s (2^36), and one below and one above these.
@@ -226,7 +230,7 @@ struct pping_flow {
 	__u64 first; /* when the first packet was counted */
 	__u64 last; /* and the last one: up to a tick of the kernel's clock early (1 to 10 ms) */
 	__u64 rtts; /* found so far, of both directions */
-	__u64 reserved;
+	__s32 inside[2]; /* with config.several: packets that arrived and were not seen leaving */
 };
 #define PPING_FLOW_SIZE 192 /* without the counters */
 _Static_assert(__builtin_offsetof(struct pping_flow, dir) == 64, "hot line");
@@ -243,6 +247,7 @@ enum pping_state {
 	PPING_STATE_SPILLED =
 		1 << 6, /* and 1 << 7: identifiers of each direction in the spill table */
 	PPING_STATE_ESTABLISHED = 1 << 8, /* a packet beyond the handshake was seen */
+	PPING_STATE_ARRIVED = 1 << 9, /* and 1 << 10: of each direction, with config.several */
 };
 /* With config.rules the generation of rules that let the flow in stands above these bits. */
 #define PPING_STATE_RULES_SHIFT 24
@@ -316,6 +321,22 @@ struct pping_door {
 	__u32 tag[PPING_DOOR_WAYS]; /* {of the flow : 31, direction : 1} */
 };
 _Static_assert(sizeof(struct pping_door) == 64, "one cache line");
+
+/* What has arrived, in its bucket's order. */
+struct pping_arrivals {
+	__u64 word[PPING_ARRIVAL_WAYS];
+	__u32 next; /* the way that gives way, modulo PPING_ARRIVAL_WAYS */
+	__u32 reserved;
+};
+_Static_assert(sizeof(struct pping_arrivals) == 64, "one cache line");
+
+/* How a packet came to be where it is seen. */
+enum pping_came {
+	PPING_CAME_NOW, /* it arrives */
+	PPING_CAME_NOT, /* it leaves by the loopback device, where it will arrive */
+	PPING_CAME_OTHERWISE, /* made here, or by a device that may lie on a watched one: PPP does not tell */
+	PPING_CAME_BY_WATCHED,
+};
 
 /* A flow named from its reply packet: source is who answered. */
 struct pping_tuple {

@@ -97,15 +97,16 @@ static __always_inline __u32 count_segments(const struct __sk_buff *ctx, const s
 	return segments ? segments : 1;
 }
 
-/*
- * A packet that arrived on another monitored interface was counted there: flows and
- * prefixes have it once, verdicts each interface for itself.
- */
-static __always_inline int was_counted(const struct __sk_buff *ctx, __u8 way)
+/* How did it come here? Flows and prefixes have a packet once, verdicts each interface for itself. */
+static __always_inline __u8 how_it_came(const struct __sk_buff *ctx, __u8 way)
 {
-	if (!config.several || way != PPING_MATCH_EGRESS)
-		return 0;
-	return ctx->ingress_ifindex && find_number(ctx->ingress_ifindex);
+	if (way == PPING_MATCH_INGRESS)
+		return PPING_CAME_NOW;
+	if (config.loopback)
+		return PPING_CAME_NOT;
+	if (ctx->ingress_ifindex && find_number(ctx->ingress_ifindex))
+		return PPING_CAME_BY_WATCHED;
+	return PPING_CAME_OTHERWISE;
 }
 
 static __always_inline int handle_tc(struct __sk_buff *ctx, __u8 way)
@@ -127,8 +128,8 @@ static __always_inline int handle_tc(struct __sk_buff *ctx, __u8 way)
 	p.segments = 1;
 	if (config.extras && (config.counters || config.aggregate)) {
 		p.segments = count_segments(ctx, &p);
-		if (was_counted(ctx, way))
-			p.segments = p.length = p.headers = 0;
+		if (config.several)
+			h.came = how_it_came(ctx, way);
 	}
 	match_take_packet(&h, &p, verdict);
 	return -1; /* TCX_NEXT, TC_ACT_UNSPEC */
@@ -155,6 +156,7 @@ int pping_xdp(struct xdp_md *ctx)
 	int verdict;
 
 	h.way = PPING_MATCH_INGRESS;
+	h.came = PPING_CAME_NOW;
 	h.xdp = 1;
 	if (!open_host(&h, ctx, &ctx->ingress_ifindex))
 		return XDP_PASS;

@@ -10,8 +10,8 @@
 #ifndef ENGINE_AGGREGATE_H
 #define ENGINE_AGGREGATE_H
 
+#include "engine/arrivals.h"
 #include "engine/histogram.h"
-#include "engine/packet.h"
 
 /* How often another CPU may be faster with a new extreme. */
 #define AGGREGATE_TRIES 16
@@ -80,26 +80,46 @@ static __always_inline void aggregate_add(struct pping_flow_count *counts, __u32
 	}
 }
 
-/* Counts an IP packet; where its addresses belong is kept with it. */
+/* All bits, or none of them if it is counted already: instead of branches that the verifier would follow. */
+static __always_inline __u64 aggregate_unless(__u64 counted)
+{
+	counted = -counted; /* of 0 to 3 */
+	engine_opaque(counted);
+	return (counted >> 63) - 1;
+}
+
+/*
+ * Counts an IP packet, one that leaves for what it was not counted when it arrived;
+ * where its addresses belong is kept with it.
+ */
 static __noinline int aggregate_packet(struct host *h, struct packet *p)
 {
-	__u32 kind = aggregate_kind(p);
-	__u64 bytes = aggregate_bytes(p);
+	__u32 kind = aggregate_kind(p), counted = 0;
+	__u64 bytes = aggregate_bytes(p), once = ~0ULL;
 	struct pping_prefix_key key;
 	struct pping_prefix *at;
 	__u32 row;
 
+	if (config.several) {
+		counted = arrivals_counted(arrivals_hash(p, &p->saddr, 0),
+					   arrivals_hash(p, &p->daddr, 1), host__came(h));
+		once = aggregate_unless(counted & PACKET_SOURCE_COUNTED);
+	}
 	aggregate_key(&p->saddr, p->ip_version, &key);
 	p->prefix[0] = host__prefix(h, &key, &at);
 	if (at)
-		aggregate_add(at->tx, kind, p->segments, bytes);
+		aggregate_add(at->tx, kind, p->segments & once, bytes & once);
 	aggregate_key(&p->daddr, p->ip_version, &key);
 	p->prefix[1] = host__prefix(h, &key, &at);
+	if (config.several)
+		once = aggregate_unless(counted & PACKET_DESTINATION_COUNTED);
 	if (at)
-		aggregate_add(at->rx, kind, p->segments, bytes);
+		aggregate_add(at->rx, kind, p->segments & once, bytes & once);
+	if (config.several)
+		once = aggregate_unless(counted);
 	row = PPING_TRAFFIC_FIRST + 2 * aggregate_protocol(p);
-	host__add_both(h, row, p->segments, bytes);
-	host__add(h, PPING_ECN_NOT_ECT + (p->tos & 3), p->segments);
+	host__add_both(h, row, p->segments & once, bytes & once);
+	host__add(h, PPING_ECN_NOT_ECT + (p->tos & 3), p->segments & once);
 	return 0;
 }
 

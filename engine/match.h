@@ -305,14 +305,58 @@ static __noinline int match_answer(struct host *h, struct pping_flow *f, const s
 
 /* --- a packet ----------------------------------------------------------------------- */
 
+/* More than that of one direction are hardly on their way through a router: they were dropped there. */
+#define MATCH_INSIDE_MAX 1024
+
+/*
+ * With config.several: has a packet been counted when it arrived? Only if its flow's
+ * direction is one that arrives, under these addresses: those that a router gives to
+ * what it forwards are seen when it leaves. And then if it came by a watched
+ * interface; or by one that may lie on a watched one, as long as fewer packets have
+ * left than arrived. n: packets in it.
+ */
+engine_global int match_was_counted(__s32 *inside, __u32 came, __u32 arrives, __u32 n)
+{
+	__s32 were;
+
+	if (!inside)
+		return 0;
+	were = *inside;
+	if (came == PPING_CAME_NOW) {
+		if (were < MATCH_INSIDE_MAX)
+			__sync_fetch_and_add(inside, n);
+		return 0;
+	}
+	if (came == PPING_CAME_NOT || !arrives)
+		return 0;
+	if (were > 0)
+		__sync_fetch_and_add(inside, -n);
+	return were > 0 || came == PPING_CAME_BY_WATCHED;
+}
+
+/* Of its own, for the stack's sake. 1 if it is not to be counted again. */
+static __noinline int match_passes(struct host *h, struct pping_flow *f, const struct packet *p,
+				   __u32 dir)
+{
+	__u32 arrives = FLOW_BIT(PPING_STATE_ARRIVED, dir & 1);
+
+	if (host__way(h) == PPING_MATCH_INGRESS && !(f->state & arrives))
+		flow_mark(f, arrives);
+	return match_was_counted(&f->inside[dir & 1], host__came(h), f->state & arrives,
+				 p->segments);
+}
+
 static __always_inline void match_count(struct host *h, struct pping_flow *f,
 					const struct packet *p, __u32 dir)
 {
 	struct pping_flow_count *count = &f->count[dir & 1];
-	__u64 now = host__now_roughly(h);
+	__u64 now = host__now_roughly(h), once = ~0ULL;
 
-	__sync_fetch_and_add(&count->packets, p->segments);
-	__sync_fetch_and_add(&count->bytes, p->length + (__u64)(p->segments - 1) * p->headers);
+	if (config.several)
+		once = aggregate_unless(match_passes(h, f, p, dir) & 1);
+	__sync_fetch_and_add(&count->packets, p->segments & once);
+	__sync_fetch_and_add(&count->bytes,
+			     (p->length + (__u64)(p->segments - 1) * p->headers) & once);
 	if (now > f->last)
 		f->last = now;
 }

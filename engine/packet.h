@@ -58,6 +58,11 @@ enum packet_flag {
 };
 #define PACKET_TCP_FLAGS (PACKET_FIN | PACKET_SYN | PACKET_RST | PACKET_ACK)
 
+/* Of a packet that leaves: was counted for its addresses when it arrived. */
+#define PACKET_SOURCE_COUNTED 1
+#define PACKET_DESTINATION_COUNTED 2
+#define PACKET_COUNTED (PACKET_SOURCE_COUNTED | PACKET_DESTINATION_COUNTED)
+
 struct packet {
 	union pping_addr saddr; /* network byte order, IPv4 as ::ffff:a.b.c.d */
 	union pping_addr daddr;
@@ -80,7 +85,13 @@ struct packet {
 	__u32 segments; /* packets in this super-packet, at least 1; set by the host */
 	__u32 prefix[2]; /* places of source and destination, with config.aggregate */
 	__u32 rules; /* the generation of rules it is judged by, with config.rules */
+	__u32 identity; /* of what no router changes of it, if packet_has_identity() */
 };
+
+static __always_inline int packet_has_identity(void)
+{
+	return config.several && config.aggregate;
+}
 
 /*
  * Headers stand at any address. BPF loads from there as it is (packed, clang
@@ -181,6 +192,8 @@ static __always_inline void packet_set_ipv4(struct packet *p, const struct packe
 	p->daddr.q[0] = 0;
 	p->daddr.w[2] = NET32(0xffff);
 	p->daddr.w[3] = ip->daddr;
+	if (packet_has_identity())
+		p->identity = ip->id;
 }
 
 static __always_inline void packet_set_ipv6(struct packet *p, const struct packet_ipv6 *ip)
@@ -192,6 +205,8 @@ static __always_inline void packet_set_ipv6(struct packet *p, const struct packe
 		p->saddr.w[i] = ip->saddr[i];
 		p->daddr.w[i] = ip->daddr[i];
 	}
+	if (packet_has_identity()) /* the low 16 bits of the flow label */
+		p->identity = ip->class_flow[1] << 8 | ip->class_flow[2];
 }
 
 /*
@@ -206,6 +221,8 @@ static __always_inline int packet_set_tcp(struct packet *p, const struct packet_
 	p->protocol = IPPROTO_TCP;
 	p->ports = tcp->ports;
 	p->seq = NET32(tcp->seq);
+	if (packet_has_identity())
+		p->identity ^= tcp->seq + tcp->ack_seq;
 	p->flags = tcp->flags & PACKET_TCP_FLAGS;
 	p->headers = ip_headers + header;
 	if (header < sizeof(*tcp) || p->length < p->headers)

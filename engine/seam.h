@@ -86,6 +86,11 @@ static __always_inline __u32 host__local_generation(struct host *h);
 /* Which way the present packet goes: an enum pping_match. */
 static __always_inline int host__way(struct host *h);
 
+/* With config.several: an enum pping_came. */
+static __always_inline int host__came(struct host *h);
+/* With config.several and config.aggregate. index is below PPING_ARRIVAL_BUCKETS, h is of no meaning. */
+static __always_inline struct pping_arrivals *host__arrivals(struct host *h, __u32 index);
+
 /* With config.rules: which generation of rules holds, and what it says of a key: PPING_RULE_ bits. */
 static __always_inline __u32 host__rules_generation(struct host *h);
 static __always_inline __u32 host__rules(struct host *h, __u32 generation,

@@ -19,6 +19,7 @@ struct host {
 	__u32 shard; /* where this CPU's packet counters begin, with config.aggregate */
 	__u32 number; /* the interface's, with config.several */
 	__u8 way; /* enum pping_match */
+	__u8 came; /* enum pping_came, with config.several */
 	__u8 xdp;
 };
 
@@ -136,6 +137,16 @@ static __always_inline __u32 host__rules(struct host *h, __u32 generation,
 static __always_inline int host__way(struct host *h)
 {
 	return h->way;
+}
+
+static __always_inline int host__came(struct host *h)
+{
+	return h->came;
+}
+
+static __always_inline struct pping_arrivals *host__arrivals(struct host *h, __u32 index)
+{
+	return bpf_map_lookup_elem(&arrivals, &index);
 }
 
 static __always_inline void host__count(struct host *h, enum pping_counter counter)

@@ -153,6 +153,15 @@ struct {
 	__uint(max_entries, 1);
 } numbers SEC(".maps");
 
+/* With config.several and config.aggregate: PPING_ARRIVAL_BUCKETS entries. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__type(key, __u32);
+	__type(value, struct pping_arrivals);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+} arrivals SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__type(key, __u32);

@@ -328,6 +328,20 @@ static __always_inline __u32 host__rules(struct host *h, __u32 generation,
 	return rules__find(h->engine->set.rules, &key->addr, key->port);
 }
 
+/* There is one interface. */
+static __always_inline int host__came(struct host *h)
+{
+	(void)h;
+	return PPING_CAME_NOW;
+}
+
+static __always_inline struct pping_arrivals *host__arrivals(struct host *h, __u32 index)
+{
+	(void)h;
+	(void)index;
+	return NULL;
+}
+
 static __always_inline int host__way(struct host *h)
 {
 	return h->frame->way;

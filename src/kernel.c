@@ -113,6 +113,8 @@ static int configure_numbers(struct kernel *k)
 	if (!k->numbers)
 		return 0;
 	err = bpf_map__set_max_entries(k->skel->maps.counters, k->numbers);
+	if (!err && k->config.aggregate)
+		err = bpf_map__set_max_entries(k->skel->maps.arrivals, PPING_ARRIVAL_BUCKETS);
 	return err ? err : bpf_map__set_max_entries(k->skel->maps.numbers, PPING_IFINDEX_MASK + 1);
 }
 

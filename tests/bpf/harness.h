@@ -343,6 +343,7 @@ static inline int engine_load(struct engine *e)
 	if (e->config.several) {
 		bpf_map__set_max_entries(e->skel->maps.counters, PPING_INTERFACE_NUMBERS);
 		bpf_map__set_max_entries(e->skel->maps.numbers, PPING_IFINDEX_MASK + 1);
+		bpf_map__set_max_entries(e->skel->maps.arrivals, PPING_ARRIVAL_BUCKETS);
 	}
 	/* as src/kernel.c first tries */
 	bpf_program__set_flags(e->skel->progs.pping_xdp, BPF_F_XDP_HAS_FRAGS);

@@ -120,38 +120,85 @@ static void without_a_number(void)
 	}
 }
 
-/* came_by -> packets that the flow then has of the two that left */
+/*
+ * Of three packets, each 10 bytes longer than the one before, so many arrive and so
+ * many then leave: what the flow has of that direction.
+ */
 static void counted_once(void)
 {
+	enum { LIKE_6 = 2 << PPING_IFINDEX_BITS | 6, WATCHED = 3 << PPING_IFINDEX_BITS | 7 };
 	static const struct {
-		__u32 came_by, packets;
+		__u32 arrive, leave, came_by, packets;
 	} rows[] = {
-		{ 0, 2 }, /* made here */
-		{ 5, 2 }, /* nobody watches that */
-		{ 6, 0 },
-		{ 2 << PPING_IFINDEX_BITS | 6, 2 }, /* another one */
-		{ 3 << PPING_IFINDEX_BITS | 7, 0 },
+		{ 0, 3, 0, 3 }, /* made here */
+		{ 3, 3, 0, 3 }, /* PPP forgets where they came by */
+		{ 3, 3, 6, 3 },	      { 3, 3, WATCHED, 3 },
+		{ 3, 2, 6, 3 }, /* one was dropped */
+		{ 1, 3, 6, 1 }, /* the others before there was an entry */
+		{ 0, 3, 6, 3 }, /* under other addresses */
+		{ 0, 3, WATCHED, 3 }, { 0, 3, 5, 3 },
+		{ 3, 3, 5, 3 }, /* what lies on a watched one */
+		{ 3, 3, LIKE_6, 3 },  { 1, 3, 5, 3 }, /* another way */
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct engine *e = open_several();
-		const struct pping_event *rtt;
+		struct pping_flow flow;
+		__u32 bytes = 0;
 
 		if (!e)
 			return;
 		number(e, 1, 1);
 		number(e, 6, 2);
-		number(e, 3 << PPING_IFINDEX_BITS | 7, 3);
-		exchange(e, TC_INGRESS, rows[i].came_by);
+		number(e, WATCHED, 3);
+		for (__u32 n = 0; n < rows[i].arrive + rows[i].leave; n++) {
+			bool leaves = n >= rows[i].arrive;
+			__u32 which = leaves ? n - rows[i].arrive : n;
+			struct packet_spec s = data(CLIENT, SERVER, 1000 + which, 5000);
+
+			s.payload = 10 * (which + 1);
+			pass(e, leaves ? TC_EGRESS : TC_INGRESS, &s, leaves ? rows[i].came_by : 0);
+		}
+		CHECK_INT(engine__flows(e, &flow), 1);
+		for (__u32 n = 0; n < rows[i].packets; n++)
+			bytes += 52 + 10 * (n % 3 + 1);
+		if (flow.count[0].packets + flow.count[1].packets != rows[i].packets)
+			printf("# row %zu\n", i);
+		CHECK_INT(flow.count[0].packets + flow.count[1].packets, rows[i].packets);
+		CHECK_INT(flow.count[0].bytes + flow.count[1].bytes, bytes);
+		/* each interface has seen what passed it */
+		CHECK_INT(engine__counters_of(e, 1).n[PPING_COUNT_TRACKED],
+			  rows[i].arrive + rows[i].leave);
+	}
+}
+
+/* The other direction, which does not arrive, counts where it leaves. */
+static void translated(void)
+{
+	static const __u32 came_by[] = { 5, 6 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(came_by); i++) {
+		struct engine *e = open_several();
+		const struct pping_event *rtt;
+		struct packet_spec first = ack(CLIENT, SERVER, 1000, 5000);
+		struct packet_spec d = data(CLIENT, SERVER, 1001, 5000),
+				   a = ack(SERVER, CLIENT, 5001, 1001);
+
+		if (!e)
+			return;
+		number(e, 1, 1);
+		number(e, 6, 2);
+		pass(e, TC_INGRESS, &first, 0);
+		pass(e, TC_INGRESS, &d, 0);
+		engine__set_time(e, MS(7));
+		pass(e, TC_EGRESS, &a, came_by[i]);
+		perf_buffer__consume(e->buffer);
 		rtt = find_rtt(e);
 		CHECK(rtt != NULL);
 		if (rtt) {
-			CHECK_INT(rtt->sent.packets, rows[i].packets);
-			CHECK_INT(!!rtt->sent.bytes, !!rows[i].packets);
+			CHECK_INT(rtt->sent.packets, 2);
 			CHECK_INT(rtt->rec.packets, 1);
 		}
-		/* each interface has seen what passed it */
-		CHECK_INT(engine__counters_of(e, 1).n[PPING_COUNT_TRACKED], 3);
 	}
 }
 
@@ -175,6 +222,7 @@ int main(void)
 	CASE(numbers_are_borne);
 	CASE(without_a_number);
 	CASE(counted_once);
+	CASE(translated);
 	CASE(arrivals_count);
 	return TEST_EXIT();
 }

@@ -75,6 +75,7 @@ lab_down() {
     rm -f /sys/fs/bpf/other
     ip netns del c
     ip netns del s
+    ip netns del d
 }
 
 # --- pping -------------------------------------------------------------------
@@ -515,6 +516,39 @@ call_and_measure() {
 }
 
 # The verifier takes each combination, with lists, for every kind of link: a pattern loads them all.
+# counted_below SUBNET PAIR: what lies on c0, which is watched, carries what d, behind c1, asks of s.
+counted_below() {
+    local address subnet=$1
+    $2
+    ip netns add d
+    ip link add d1 netns d type veth peer name c1 netns c
+    in_ns d ip addr add 10.9.4.2/24 dev d1
+    in_ns c ip addr add 10.9.4.1/24 dev c1
+    in_ns d ip -6 addr add fd09:4::2/64 dev d1 nodad
+    in_ns c ip -6 addr add fd09:4::1/64 dev c1 nodad
+    in_ns d ip link set d1 up
+    in_ns c ip link set c1 up
+    in_ns d ip route add default via 10.9.4.1
+    in_ns d ip -6 route add default via fd09:4::1
+    in_ns s ip route add 10.9.4.0/24 via "10.9.$subnet.1"
+    in_ns s ip -6 route add fd09:4::/64 via "fd09:$subnet::1"
+    in_ns c bash -c 'echo 1 >/proc/sys/net/ipv4/ip_forward; echo 1 >/proc/sys/net/ipv6/conf/all/forwarding'
+    start pping -C -i c0 -i c1 -a 600 --events --counters -4 32
+    for address in "10.9.$subnet.2" "fd09:$subnet::2"; do
+        in_ns d timeout 30 ping -q -c 20 -i 0.05 "$address"
+    done
+    sleep 0.3
+    stop "$LAST" pping
+    cat "$RUN/pping.err"
+    for address in "10.9.$subnet.2" "fd09:$subnet::2"; do
+        grep '"rtt":' "$RUN/pping" | grep "\"src_ip\":\"$address\"" | tail -n 1 |
+            grep '"sent_packets":20,"sent_bytes":[0-9]*,"rec_packets":20,' ||
+            fail "not 20 each" "$(grep '"rtt":' "$RUN/pping" | tail -n 1)"
+    done
+    [ "$(grep "\"ip_prefix\":\"10.9.$subnet.2/32\"" "$RUN/pping" | grep -c '"other":{"packets":20,.*"other":{"packets":20,')" = 1 ] ||
+        fail "not 20 each" "$(grep '"ip_prefix"' "$RUN/pping")"
+}
+
 several_load() {
     local attach options
     for attach in tc xdp; do
