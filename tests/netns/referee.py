@@ -35,6 +35,7 @@ import socket
 import struct
 import sys
 from bisect import bisect_left
+from pathlib import Path
 
 ICMP, TCP, ICMPV6 = 1, 6, 58
 PROTOCOL_NAMES = {"TCP": TCP, "ICMP": ICMP, "ICMPV6": ICMPV6}
@@ -126,7 +127,8 @@ def newer16(a, b):
 
 class Sample:
     __slots__ = (
-        "protocol", "key", "time", "rtt", "identifier", "number", "opened", "why", "begin", "end"
+        "protocol", "key", "time", "rtt", "identifier", "number", "opened", "why", "begin", "end",
+        "where",
     )
 
     def __init__(self, protocol, key, time, rtt, identifier, number, opened, why):
@@ -139,6 +141,7 @@ class Sample:
         self.opened = opened  # time of the flow's SYN, 0: not seen
         self.why = why  # not certain because ..., or None
         self.begin = self.end = None  # (earliest, latest), see Bounds
+        self.where = None  # the answer was: which of the captures
 
 
 class Referee:
@@ -167,7 +170,7 @@ class Referee:
             with open(path, "rb") as file:
                 data = file.read()
             link, records = read_records(data)
-            captures.append([(record, data, link) for record in records])
+            captures.append([(record, data, link, path) for record in records])
         packets = captures[0]
         if len(captures) > 1:
             packets = sorted(
@@ -177,7 +180,7 @@ class Referee:
         if packets:
             self.start, self.end = packets[0][0][0], packets[-1][0][0]
         self.packets = len(packets)
-        for (time, offset, captured, original), data, link in packets:
+        for (time, offset, captured, original), data, link, self.where in packets:
             limit = offset + captured
             if link == 1 and data[offset + 12 : offset + 14] in (b"\x08\x00", b"\x86\xdd"):
                 ip = offset + 14
@@ -312,6 +315,7 @@ class Referee:
                 why,
             )
         )
+        self.samples[-1].where = self.where
         measured.count += 1
 
     def mark_edges(self, margin):
@@ -646,6 +650,8 @@ def compare(args):
             percentile(errors, 50) <= args.max_median_us * 1000,
             f"median error above {args.max_median_us} us",
         )
+    if args.where:
+        each_where(result, verdict)
     if args.first is not None:
         first_of_each(referee, matched, args, verdict)
     if args.during:
@@ -682,6 +688,17 @@ def every_loss_is_counted(referee, reports, args, verdict):
         abs(events - expected) <= expected * (100 - args.min_matched) / 100,
         "the count of lost events is wrong",
     )
+
+
+def each_where(result, verdict):
+    """each RTT bears the interface that its capture is called after"""
+    counts = {}
+    for sample, report in result.matched:
+        seen, said = Path(sample.where).stem, json.loads(report.line).get("interface")
+        counts[seen, said] = counts.get((seen, said), 0) + 1
+    for (seen, said), count in sorted(counts.items(), key=str):
+        print(f"answers seen on {seen}, said to be on {said}: {count}")
+        verdict.require(seen == said, "not where it was")
 
 
 def first_of_each(referee, matched, args, verdict):
@@ -841,6 +858,9 @@ def main():
             command.add_argument("--paths", default="", metavar="IPV4,...", help="with --during")
             command.add_argument(
                 "--others", action="store_true", help="the capture holds a part of the flows"
+            )
+            command.add_argument(
+                "--where", action="store_true", help="captures are called after interfaces"
             )
             command.add_argument("--min-group", type=int, default=1, metavar="SAMPLES")
         if name == "rate":

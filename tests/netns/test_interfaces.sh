@@ -109,7 +109,7 @@ asymmetric() {
     scrape >"$LAB_TMP/metrics"
     unwatch
     sums
-    referee compare --pcap "$LAB_TMP/r1.pcap" --pcap "$LAB_TMP/r2.pcap" --jsonl "$JSONL" \
+    referee compare --pcap "$LAB_TMP/r1.pcap" --pcap "$LAB_TMP/r2.pcap" --jsonl "$JSONL" --where \
         --min-samples 2000 --min-matched 99.5 --max-median-us 10
     # the client's data is answered on r2, the server's on r1
     [ "$(on '"rtt"')" = "r1 r2" ] || fail "RTTs on $(on '"rtt"')"
@@ -119,6 +119,36 @@ asymmetric() {
     grep -q '^pping_rtts_total{interface="r2"} [1-9]' "$LAB_TMP/metrics"
     grep -q '^pping_packets_total{interface="r1",verdict="tracked"} [1-9]' "$LAB_TMP/metrics"
     grep -q '^pping_flows_opened_total{interface="r1,r2"} [1-9]' "$LAB_TMP/metrics"
+}
+
+# Answers of one flow come by both: by turns, while its data leaves by r1.
+changing() {
+    local i
+    case_cleanup() { server_answers_by r2; }
+    watch r1 r2 -- -r 0 "$@"
+    captures r r1 r2
+    lab_spawn - "$LAB_TMP/chat" "$PYTHON" "$LAB_DIR/chat.py" "$LAB_NETNS-c" "$LAB_NETNS-s" 4 0.005 \
+        "$SERVER4" "$SERVER6"
+    local chat=$LAB_PID
+    for i in r1 r2 r1 r2 r1 r2; do
+        server_answers_by "$i"
+        sleep 0.6
+    done
+    lab_wait "$chat" 5
+    capture_stop
+    unwatch
+    referee compare --pcap "$LAB_TMP/r1.pcap" --pcap "$LAB_TMP/r2.pcap" --jsonl "$JSONL" --where \
+        --min-samples 500 --min-matched 100
+    [ "$(grep "\"src_ip\":\"$SERVER4\"" "$JSONL" | grep -c '"interface":"r1"')" -gt 50 ]
+    [ "$(grep "\"src_ip\":\"$SERVER4\"" "$JSONL" | grep -c '"interface":"r2"')" -gt 50 ]
+    [ "$(grep "\"src_ip\":\"$SERVER6\"" "$JSONL" | grep -c '"interface":"r1"')" -gt 50 ]
+}
+
+server_answers_by() {
+    local side4=$SIDE4.1 side6=$SIDE6:1
+    [ "$1" = r2 ] || side4=10.11.2.1 side6=fd00:11:2::1
+    lab_in s ip route replace default via "$side4"
+    lab_in s ip -6 route replace default via "$side6"
 }
 
 # With one of the two there is nothing to measure, and that is said.
@@ -141,7 +171,7 @@ both_sides() {
     unwatch
     sums
     referee compare --pcap "$LAB_TMP/r0.pcap" --pcap "$LAB_TMP/r1.pcap" --pcap "$LAB_TMP/r2.pcap" \
-        --jsonl "$JSONL" --min-samples 2000 --min-matched 99.5 --max-median-us 10
+        --jsonl "$JSONL" --where --min-samples 2000 --min-matched 99.5 --max-median-us 10
     # data is first seen on r0, its answer on r2, and the other way round
     [ "$(on '"rtt"')" = "r0 r2" ] || fail "RTTs on $(on '"rtt"')"
 }
@@ -178,7 +208,7 @@ mixed() {
     capture_stop
     unwatch
     sums
-    referee compare --pcap "$LAB_TMP/r0.pcap" --pcap "$LAB_TMP/r1.pcap" --jsonl "$JSONL" \
+    referee compare --pcap "$LAB_TMP/r0.pcap" --pcap "$LAB_TMP/r1.pcap" --jsonl "$JSONL" --where \
         --min-samples 2000 --min-matched 99.5 --max-median-us 10
     referee rtts --jsonl "$JSONL" --src "$SERVER4" --min-count 2000 --least-ms 20 --median-ms 21
 }
@@ -604,6 +634,8 @@ side_link || exit 1
 case_run interfaces_asymmetric_tc_ipv4 asymmetric 4
 case_run interfaces_asymmetric_xdp_ipv4 asymmetric 4 -I xdp
 case_run interfaces_asymmetric_clsact_ipv6 eval 'export PPING_NO_TCX=1; asymmetric 6'
+case_run interfaces_changing_paths_tc changing
+case_run interfaces_changing_paths_xdp changing -I xdp
 case_run interfaces_asymmetric_one_of_two asymmetric_one
 case_run interfaces_both_sides both_sides
 case_run interfaces_packets_count_once counted_once

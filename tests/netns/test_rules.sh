@@ -4,7 +4,7 @@
 # pping runs, nor in what it writes; also when a list changes.
 # shellcheck source=tests/netns/lab.sh
 . "$(dirname "$0")/lab.sh"
-lab_begin curl
+lab_begin curl tcpdump
 
 OUT4=10.11.2.51 OUT6=fd00:11:2::51 # of two more hosts, behind the server's interface
 PORT=8080 # chat.py's
@@ -216,9 +216,69 @@ metric() {
         END { print name, value; exit !(n == 1 && value >= least && value <= most) }' "$LAB_TMP/metrics"
 }
 
+
+judge() { "$PYTHON" "$LAB_DIR/judge.py" "$@"; }
+
+# Each RTT of what lists let by is there, and no other one: against a capture that another judge
+# has gone through. Lists change in the midst of it; and --read says the same of the capture.
+judged() {
+    local list=$LAB_TMP/judged talk when address
+    printf '%s\n' 10.11.0.0/16 fd00:11:2::/64 "192.0.2.0/24:443" >"$list.include"
+    printf '%s\n' "$OUT4:8080" "[fd00:11:2::52/127]:8443" "[$OUT6]:8443" 10.11.2.52/31 \
+        "10.11.2.54/32:9" "$SERVER6" >"$list.exclude"
+    printf '%s\n' "$OUT4" "10.11.2.52/31:8443" "[fd00:11:2::52/127]:8080" >"$list.exclude2"
+    printf '%s\n' :8443 :8080 10.11.2.0/24 fd00:11:2::2 fd00:11:2::52 >"$list.include2"
+    cp "$list.include" "$list.in" && cp "$list.exclude" "$list.out"
+    watch --include-file "$list.in" --exclude-file "$list.out" "$@"
+    capture_start r r0 "$LAB_TMP/judged.pcap" ip or ip6
+    lab_spawn - "$LAB_TMP/talk" "$PYTHON" "$LAB_DIR/judge.py" talk "$LAB_NETNS-c" "$LAB_NETNS-s" 4 \
+        "$SERVER4" "$SERVER6" "$OUT4" "$OUT6" 10.11.2.52 10.11.2.54 fd00:11:2::52 fd00:11:2::53
+    talk=$LAB_PID
+    sleep 1.5
+    for address in "$SERVER4" "$OUT4" 10.11.2.52 "$SERVER6" "$OUT6"; do
+        lab_in c ping -q -c 4 -i 0.02 -W 1 "$address"
+    done
+    # nothing is under way while lists change
+    kill -STOP "$talk"
+    sleep 0.4
+    when=$(date +%s%N)
+    cp "$list.include2" "$list.in" && cp "$list.exclude2" "$list.out"
+    kill -HUP "$PPING_PID"
+    lab_until 5 grep -q "read again: 5 entries to include, 3 to exclude" "$PPING_OUT.err"
+    kill -CONT "$talk"
+    for address in "$SERVER4" "$OUT4" 10.11.2.52 "$SERVER6" "$OUT6"; do
+        lab_in c ping -q -c 4 -i 0.02 -W 1 "$address"
+    done
+    lab_wait "$talk" 10
+    capture_stop
+    pping_stop
+    judge let-by "$LAB_TMP/judged.pcap" "$LAB_TMP/let_by.pcap" "$list.include" "$list.exclude" \
+        "$when" "$list.include2" "$list.exclude2"
+    compared "$LAB_TMP/let_by.pcap" "$JSONL" --max-median-us 10
+    if [[ " $* " == *" -a "* ]]; then
+        judge prefixes "$JSONL" "$LAB_TMP/let_by.pcap"
+    fi
+    judge let-by "$LAB_TMP/judged.pcap" "$LAB_TMP/let_by.pcap" "$list.include" "$list.exclude"
+    "$PPING" --read "$LAB_TMP/judged.pcap" -TC -r 0 -F jsonl -q --include-file "$list.include" \
+        --exclude-file "$list.exclude" >"$LAB_TMP/read.jsonl"
+    compared "$LAB_TMP/let_by.pcap" "$LAB_TMP/read.jsonl" --max-median-us 0.1
+}
+
+# compared PCAP JSONL OPTION...
+compared() {
+    referee compare --pcap "$1" --jsonl "$2" --min-samples 500 --min-matched 100 "${@:3}"
+}
+
 JSONL=$LAB_TMP/rtts.jsonl
 lab_up || exit 1
 lab_in s ip addr add "$OUT4/24" dev s0 && lab_in s ip addr add "$OUT6/64" dev s0 nodad || exit 1
+for address in 52 53 54; do
+    lab_in s ip addr add "10.11.2.$address/24" dev s0 &&
+        lab_in s ip addr add "fd00:11:2::$address/64" dev s0 nodad || exit 1
+done
+case_run rules_judged_tc judged
+case_run rules_judged_xdp judged -I xdp
+case_run rules_judged_aggregated judged -a 600 --events -4 32 -6 64
 case_run rules_excluded excluded
 case_run rules_excluded_xdp excluded -I xdp
 case_run rules_excluded_anonymized excluded_anonymized
