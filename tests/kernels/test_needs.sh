@@ -44,7 +44,7 @@ flag MMAPABLE 5.5
 function global 5.13
 section iter/bpf_map_elem 5.9
 section tc 4.1
-section xdp.frags 5.18
+section xdp 4.8
 END
 }
 
