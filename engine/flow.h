@@ -338,7 +338,7 @@ static __noinline struct pping_flow *flow_open(struct host *h, const struct pack
 	enum flow_admission admission = flow_admit(h, key, dir);
 	struct pping_flow *init = host__flow_blank(h), *f;
 
-	if (admission == FLOW_WAITS || !init)
+	if (admission == FLOW_WAITS || admission == FLOW_KNOWN || !init)
 		return NULL;
 	__builtin_memset(init, 0, PPING_FLOW_SIZE);
 	if (config.counters) {

@@ -280,6 +280,7 @@ mutant door_of_one_way flood 'flood_between' $flow 's/i < PPING_DOOR_WAYS; i++/i
     $flow 's/ % PPING_DOOR_WAYS;/ % 1;/'
 mutant door_overwrites_at_random flood 'flood_between' \
     $flow 's/__sync_fetch_and_add(&door->next, 1) % PPING_DOOR_WAYS/(hash >> 20) % PPING_DOOR_WAYS/'
+mutant second_packet_opens flood 'pairs' $flow 's/ || admission == FLOW_KNOWN//'
 mutant waiting_flows_count_again flood 'no_flood' $flow 's/if (admission != FLOW_KNOWN)$/if (1)/'
 mutant hash_without_seeds flood 'crafted' \
     $flow '/^static __always_inline __u64 flow_hash/,/^}/{s/config.spill_seed\[0\]/0x2545f4914f6cdd1dULL/;s/config.spill_seed\[1\]/0x9fb21c651e98df25ULL/;s/config.spill_seed\[2\]/0xd6e8feb86659fd93ULL/}'

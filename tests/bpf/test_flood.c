@@ -107,6 +107,30 @@ static void a_flood_between_syn_and_answer(void)
 	}
 }
 
+/* A spoofer that sends each packet twice, or a router that is watched on both sides: still nobody answered. */
+static void a_flood_of_pairs(void)
+{
+	for (int ip = 4; bpf_ready() && ip <= 6; ip += 2) {
+		struct packet_spec s = data(STRANGER, SERVER, 1, 1, .ip = ip);
+		struct engine *e = engine__open(&pressed);
+		__u64 before;
+
+		if (!e)
+			return;
+		press(e);
+		before = engine__counters(e).n[PPING_COUNT_FLOWS_CREATED];
+		begin(e, ip);
+		for (int i = 0; i < 1000; i++) {
+			struct frame f = stranger(&s, scatter(i + 1000));
+
+			inject(e, &f);
+			inject(e, &f);
+		}
+		CHECK_INT(engine__counters(e).n[PPING_COUNT_FLOWS_CREATED], before);
+		CHECK_INT(answered(e, ip), REAL);
+	}
+}
+
 /* However many packets a second it has: once the flood is over a new flow has its entry at once. */
 static void a_fast_one_way_flow_is_no_flood(void)
 {
@@ -478,6 +502,7 @@ static void an_evicted_flow_comes_back(void)
 int main(void)
 {
 	CASE(a_flood_between_syn_and_answer);
+	CASE(a_flood_of_pairs);
 	CASE(a_fast_one_way_flow_is_no_flood);
 	CASE(crafted_for_the_door);
 	CASE(crafted_for_the_spill_table);
