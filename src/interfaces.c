@@ -124,6 +124,7 @@ static int try_to_join(struct interfaces *s, struct interface *i, const struct n
 /* ... and of any number: who finds no place waits for one. */
 static int join_fitting(struct interfaces *s, const struct netdev_info *device)
 {
+	bool first = !interface_list__find_waiting(&s->list);
 	struct interface *i;
 
 	i = interface_list__add(&s->list, device->name, false);
@@ -131,8 +132,11 @@ static int join_fitting(struct interfaces *s, const struct netdev_info *device)
 		return -ENOMEM;
 	if (interface_list__attached(&s->list) < PPING_MAX_INTERFACES)
 		return try_to_join(s, i, device);
-	fprintf(stderr, "pping: %s is not monitored until one goes: there are %d others\n",
-		device->name, PPING_MAX_INTERFACES);
+	if (first)
+		fprintf(stderr,
+			"pping: %s is not monitored until one goes, nor are more that come: there are "
+			"%d others\n",
+			device->name, PPING_MAX_INTERFACES);
 	i->device = *device;
 	i->waiting = true;
 	return 0;
@@ -444,6 +448,8 @@ int interfaces__attach(struct interfaces *s)
 		err = netdev__sync(s->netdev);
 	if (!err && s->options->several)
 		err = let_go(s);
+	if (!err && s->options->several)
+		err = take_up_waiting(s);
 	if (err)
 		return err;
 	if (!s->options->quiet && !interface_list__present(&s->list))

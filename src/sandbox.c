@@ -234,6 +234,7 @@ static const struct rule {
 	{ "bpf", IS(0, BPF_MAP_LOOKUP_ELEM) },
 	{ "bpf", IS(0, BPF_MAP_UPDATE_ELEM) },
 	{ "bpf", IS(0, BPF_MAP_DELETE_ELEM) },
+	{ "bpf", IS(0, BPF_MAP_GET_NEXT_KEY) }, /* a table of rules that a failed reload left */
 	{ "bpf", IS(0, BPF_OBJ_GET_INFO_BY_FD) },
 	{ "bpf", IS(0, BPF_PROG_GET_FD_BY_ID) },
 	{ "bpf", IS(0, BPF_LINK_CREATE) },

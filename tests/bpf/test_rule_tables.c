@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The two tables of rules from one set to the next, also where something fails on the way. */
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <linux/capability.h>
+
 #include "src/barrier.h"
 #include "src/options.h"
+#include "src/privileges.h"
 #include "src/rule_tables.h"
+#include "src/sandbox.h"
 #include "tests/bpf/harness.h"
 
 #define WRONG_FD (-1)
@@ -180,10 +187,47 @@ static void after_a_table_that_is_too_small(void)
 	end();
 }
 
+/* As a run does it: what the failed reload left goes where only the sandbox's system calls are allowed. */
+static int set_confined(const struct rules *rules, const struct rules *old)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(sandbox__enter(PRIVILEGES_BIT(CAP_NET_ADMIN))
+			      ? 2
+			      : rule_tables__set(&tables, rules, old) != 0);
+	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+	return status;
+}
+
+static void in_the_sandbox(void)
+{
+	struct rules *old, *failed, *rules;
+	int fd;
+
+	if (!begin(1024))
+		return;
+	old = excluding(1, 5);
+	failed = excluding(2, 20);
+	rules = excluding(3, 3);
+	CHECK_INT(rule_tables__fill(&tables, old), 0);
+	fd = barrier.fd;
+	barrier.fd = WRONG_FD;
+	CHECK(rule_tables__set(&tables, failed, old) < 0);
+	barrier.fd = fd;
+	CHECK_INT(set_confined(rules, old), 0);
+	rules__free(old);
+	rules__free(failed);
+	rules__free(rules);
+	end();
+}
+
 int main(void)
 {
 	RUN(one_takes_the_place_of_another);
 	RUN(after_a_wait_that_fails);
 	RUN(after_a_table_that_is_too_small);
+	RUN(in_the_sandbox);
 	return TEST_EXIT();
 }

@@ -515,7 +515,6 @@ call_and_measure() {
     traffic 7
 }
 
-# The verifier takes each combination, with lists, for every kind of link: a pattern loads them all.
 # counted_below SUBNET PAIR: what lies on c0, which is watched, carries what d, behind c1, asks of s.
 counted_below() {
     local address subnet=$1
@@ -549,6 +548,7 @@ counted_below() {
         fail "not 20 each" "$(grep '"ip_prefix"' "$RUN/pping")"
 }
 
+# The verifier takes each combination, with lists, for every kind of link: a pattern loads them all.
 several_load() {
     local attach options
     for attach in tc xdp; do

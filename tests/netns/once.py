@@ -132,7 +132,7 @@ def most(captures, rows, key):
 # --- against them -------------------------------------------------------------------------
 
 
-def check(jsonl, *pcaps):
+def check(jsonl, *pcaps, aggregated=False):
     captures = [Capture(path) for path in pcaps]
     wrong, checked = [], collections.Counter()
     sums = collections.defaultdict(lambda: [0, 0])
@@ -165,7 +165,7 @@ def check(jsonl, *pcaps):
                 total[0] += row["packets"]
                 total[1] += row["bytes"]
     wrong += [f"no closing of {key}" for key in flows if key[0] == "TCP"]
-    if sums:
+    if aggregated:
         # of ICMPv6 others see neighbours' talk, too
         keys = {key for capture in captures for key in capture.prefixes} | set(sums)
         for key in sorted(keys):
@@ -173,8 +173,13 @@ def check(jsonl, *pcaps):
                 compare(("prefix", *key), sums[key], most(captures, lambda c: c.prefixes, key))
         compare(("total",), total, max(capture.ipv4 for capture in captures))
     print(dict(checked), *wrong, sep="\n")
-    return bool(wrong) or not checked["closing"]
+    missing = [what for what in ("closing", *(["prefix"] if aggregated else [])) if not checked[what]]
+    return bool(wrong or missing or (aggregated and not total[0]))
+
+
+def check_aggregated(jsonl, *pcaps):
+    return check(jsonl, *pcaps, aggregated=True)
 
 
 if __name__ == "__main__":
-    sys.exit({"traffic": traffic, "check": check}[sys.argv[1]](*sys.argv[2:]))
+    sys.exit({"traffic": traffic, "check": check, "check_aggregated": check_aggregated}[sys.argv[1]](*sys.argv[2:]))

@@ -31,7 +31,7 @@ case_run broken_misses_one_in_64 broken \
     's/^\(\trtt = match_take(\)/\tif (!(p->echo \& 63))\n\t\treturn 0;\n\1/' '.* matched, not 99.5'
 case_run broken_adds_20_us broken \
     's/^\tmatch_report(h, f, dir, now, rtt);/\tmatch_report(h, f, dir, now, rtt + 20000);/' \
-    'median error'
+    '.* wrong RTTs'
 case_run broken_names_the_wrong_end broken \
     's/^\tflow_name(f, !dir, &e.flow);/\tflow_name(f, dir, \&e.flow);/' '.*invented samples'
 lab_end

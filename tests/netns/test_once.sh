@@ -56,12 +56,14 @@ END
 
 # through IF... -- PPING-OPTION...: TCP, UDP and ping through the router and to it
 through() {
+    local how=check
+    [[ " $* " != *" -a "* ]] || how=check_aggregated
     watch "$@"
     once traffic "$LAB_NETNS-c" "$LAB_NETNS-s" "$SERVER4" "$SERVER6" -- "$ROUTER4" "$ROUTER6"
     lab_in c ping -q -c 20 -i 0.01 -W 1 "$SERVER4"
     lab_in c ping -q -c 20 -i 0.01 -W 1 "$SERVER6"
     unwatch
-    once check "$JSONL" "${PCAPS[@]}"
+    once $how "$JSONL" "${PCAPS[@]}"
     ping_counts 20
     [ "$(grep -c '"closing"' "$JSONL")" = "$CLOSINGS" ] || fail "$(grep '"closing"' "$JSONL")"
 }
@@ -103,7 +105,7 @@ END
     watch r0 r1 -- -a 600 --events -4 32 -6 64
     once traffic "$LAB_NETNS-c" "$LAB_NETNS-s" "$SERVER4@$ROUTER4"
     unwatch
-    once check "$JSONL" "${PCAPS[@]}"
+    once check_aggregated "$JSONL" "${PCAPS[@]}"
     [ "$(grep -c '"closing"' "$JSONL")" = 2 ]
 }
 

@@ -35,11 +35,12 @@ refers() {
 
 lab_up || exit 1
 # everything that has tables of its own, alone and left out
-case_run unused_costs_nothing refers '' 'rules_|prefix|numbers'
-case_run unused_costs_nothing_xdp refers '' 'rules_|prefix|numbers' -I xdp
-case_run lists_alone refers rules_ 'prefix|numbers' --exclude 192.0.2.0/24
-case_run aggregates_alone refers prefix 'rules_|numbers' -a 1
-case_run several_alone refers numbers 'rules_|prefix' -i lo
+case_run unused_costs_nothing refers '' 'rules_|prefix|numbers|arrivals'
+case_run unused_costs_nothing_xdp refers '' 'rules_|prefix|numbers|arrivals' -I xdp
+case_run lists_alone refers rules_ 'prefix|numbers|arrivals' --exclude 192.0.2.0/24
+case_run aggregates_alone refers prefix 'rules_|numbers|arrivals' -a 1
+case_run several_alone refers numbers 'rules_|prefix|arrivals' -i lo
+case_run several_aggregates refers arrivals rules_ -i lo -a 1
 
 # loads ATTACH PPING-OPTION...: on each kind of link, which a pattern loads them for; confined
 loads() {
