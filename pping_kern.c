@@ -127,9 +127,13 @@ static __always_inline int handle_tc(struct __sk_buff *ctx, __u8 way)
 	}
 	p.segments = 1;
 	if (config.extras && (config.counters || config.aggregate)) {
-		p.segments = count_segments(ctx, &p);
+		if (config.aggregate || match_wants(verdict, &p))
+			p.segments = count_segments(ctx, &p);
 		if (config.several)
 			h.came = how_it_came(ctx, way);
+		/* it will arrive here, and be counted */
+		if (config.loopback && way == PPING_MATCH_EGRESS)
+			p.segments = p.length = p.headers = 0;
 	}
 	match_take_packet(&h, &p, verdict);
 	return -1; /* TCX_NEXT, TC_ACT_UNSPEC */

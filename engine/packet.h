@@ -293,6 +293,15 @@ static __always_inline int packet_fast_protocol(__u8 protocol, __u8 icmp)
 	return PACKET_SLOW;
 }
 
+/* What is read of packets whose transport header is not: before Linux 6.3 nothing unset may be. */
+static __always_inline void packet_set_no_ports(struct packet *p)
+{
+	if (config.aggregate) {
+		p->ports = 0;
+		p->flags = 0;
+	}
+}
+
 static __always_inline int packet_fast_ipv4(const void *at, const void *end, struct packet *p)
 {
 	const struct packet_ipv4 *ip = at;
@@ -304,6 +313,7 @@ static __always_inline int packet_fast_ipv4(const void *at, const void *end, str
 		packet_set_ipv4(p, ip);
 		p->length = NET16(ip->length);
 		p->headers = sizeof(*ip) + PACKET_UDP_HEADER;
+		packet_set_no_ports(p);
 	}
 	if (ip->protocol != IPPROTO_TCP)
 		return packet_fast_protocol(ip->protocol, IPPROTO_ICMP);
@@ -320,6 +330,7 @@ static __always_inline int packet_fast_ipv6(const void *at, const void *end, str
 		packet_set_ipv6(p, ip);
 		p->length = NET16(ip->payload_length) + sizeof(*ip);
 		p->headers = sizeof(*ip) + PACKET_UDP_HEADER;
+		packet_set_no_ports(p);
 	}
 	if (ip->next_header != IPPROTO_TCP)
 		return packet_fast_protocol(ip->next_header, PACKET_PROTO_ICMPV6);

@@ -531,8 +531,10 @@ int engine_host__packet(struct engine_host *e, const struct engine_frame *frame)
 	if (verdict == ENGINE_FRAME_UNKNOWN)
 		verdict = packet_parse_fast(frame->data,
 					    (const uint8_t *)frame->data + frame->captured, &p);
-	if (verdict == PACKET_SLOW)
+	if (verdict == PACKET_SLOW) {
+		p = (struct packet){ .segments = 1 };
 		verdict = packet_parse_slow(&h, &p);
+	}
 	match_take_packet(&h, &p, verdict);
 	return e->err;
 }

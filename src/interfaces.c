@@ -134,7 +134,8 @@ static int join_fitting(struct interfaces *s, const struct netdev_info *device)
 		return try_to_join(s, i, device);
 	if (first)
 		fprintf(stderr,
-			"pping: %s is not monitored until one goes, nor are more that come: there are "
+			"pping: %s is not monitored until one goes, nor are more that come: there "
+			"are "
 			"%d others\n",
 			device->name, PPING_MAX_INTERFACES);
 	i->device = *device;

@@ -16,6 +16,8 @@ void pressure__look(struct pressure *p)
 		return;
 	limit = (now - p->looked_ns) * pping_pressure_limit(p->options->max_flows) >>
 		PPING_PRESSURE_WINDOW_SHIFT;
+	if (limit < PPING_PRESSURE_LEAST) /* two looks at once, after one that was late */
+		limit = PPING_PRESSURE_LEAST;
 	kernel__set_pressed(p->kernel, flows - p->new_flows > limit);
 	p->new_flows = flows;
 	p->looked_ns = now;

@@ -87,6 +87,18 @@ client_side() {
     reported "$(lab_server "$1")"
 }
 
+# What leaves by the loopback device arrives there, too, and is one packet.
+loopback_counts_once() {
+    rm -f "$JSONL"
+    pping_start c lo "$LAB_TMP/pping" -C -l -r 0 --counters -a 600 --events -4 32 -F jsonl -w "$JSONL" "$@"
+    lab_in c ping -q -c 20 -i 0.02 127.0.0.1
+    sleep 0.2
+    pping_stop
+    [ "$(grep -c '"rtt"' "$JSONL")" = 20 ]
+    grep '"rtt"' "$JSONL" | tail -n 1 | has '"sent_packets":20,"sent_bytes":1680,"rec_packets":19,"rec_bytes":1596' # it is on its way
+    grep '"ip_prefix":"127.0.0.1/32"' "$JSONL" | has '"tx_stats":[^]]*"packets":40,"bytes":3360'
+}
+
 JSONL=$LAB_TMP/rtts.jsonl
 lab_up || exit 1
 for family in 4 6; do
@@ -100,4 +112,6 @@ case_run local_new_address_ipv4 new_address 4 10.11.2.77 32
 case_run local_new_address_ipv6 new_address 6 fd00:11:2::77 128
 case_run local_gone_address_ipv4 gone_address 4 10.11.9.77 32 10.11.2.1
 case_run local_gone_address_ipv6 gone_address 6 fd00:11:9::77 128 fd00:11:2::1
+case_run local_loopback_counts_once loopback_counts_once
+case_run local_loopback_counts_once_xdp loopback_counts_once -I xdp -x generic
 lab_end
