@@ -321,6 +321,8 @@ reader_gone_for_good() {
     READER=$LAB_PID
     pping_start r r0 "$LAB_TMP/pping" -r 0 -F jsonl -w "$LAB_TMP/fifo" --event-buffer 1024
     pour 1000 1
+    # what it has read and not written yet when it is stopped would be in nobody's count
+    lab_until 5 sh -c '[ "$(wc -l <"$1")" -ge 1000 ]' sh "$LINES" || fail "not all lines were read"
     kill -STOP "$READER"
     pour 10000 1
     kill -KILL "$READER"
