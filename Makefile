@@ -234,6 +234,7 @@ endif
 uninstall:
 	$(Q)rm -f $(addprefix $(DESTDIR),$(BINDIR)/pping $(MANDIR)/man8/pping.8 $(COMPDIR)/pping \
 		$(if $(UNITDIR),$(UNITDIR)/pping@.service $(UNITDIR)/pping@.service.d/perf-paranoid.conf))
+	$(Q)$(if $(UNITDIR),rmdir $(DESTDIR)$(UNITDIR)/pping@.service.d 2>/dev/null || true)
 	$(Q)! cmp -s systemd/pping.default $(DESTDIR)$(DEFAULTDIR)/pping || rm -f $(DESTDIR)$(DEFAULTDIR)/pping
 
 # The last commit, or in a tarball the files it came with: twice the same makes the same bytes.

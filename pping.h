@@ -108,13 +108,14 @@ struct pping_config {
 	__be32 prefix_mask6[2];
 	__u32 prefix_shard_mask; /* shards - 1 */
 	__u32 prefix_hint_mask; /* hints - 1 */
+	__u32 loopback_ifindex; /* of XDP, whose program is for all interfaces; 0: of none */
 	__u32 pressure_limit; /* new flows per window from which on they must be answered first; 0: off */
 	union {
 		struct {
 			__u8 counters; /* count packets, bytes and RTTs per flow, and its duration */
 			__u8 aggregate; /* count packets and RTTs per prefix */
 			__u8 several; /* interfaces may be: each packet is counted by its interface's number */
-			__u8 rules; /* --include or --exclude: ask before anything is kept of a packet */
+			__u8 rules; /* PPING_RULES_: ask before anything is kept of a packet */
 		};
 		__u32 extras; /* any of these: one look where none of them is wanted */
 	};
@@ -183,6 +184,13 @@ enum pping_rule {
 	PPING_RULE_INCLUDED = 1 << 0, /* without --include all addresses are */
 	PPING_RULE_EXCLUDED = 1 << 1,
 	PPING_RULE_PORTS = 1 << 2, /* there are rules with a port: look these up too */
+};
+
+/* Whose rules there are: config.rules. */
+enum pping_rules {
+	PPING_RULES_NONE,
+	PPING_RULES_EXCLUDE,
+	PPING_RULES_INCLUDE, /* with or without others to exclude */
 };
 
 /* Is a packet left out? rules: what they say of both its ends, one on top of the other. */
@@ -333,7 +341,7 @@ _Static_assert(sizeof(struct pping_arrivals) == 64, "one cache line");
 /* How a packet came to be where it is seen. */
 enum pping_came {
 	PPING_CAME_NOW, /* it arrives */
-	PPING_CAME_NOT, /* it leaves by the loopback device, where it will arrive */
+	PPING_CAME_NOT, /* by the loopback device it leaves, and is there again */
 	PPING_CAME_OTHERWISE, /* made here, or by a device that may lie on a watched one: PPP does not tell */
 	PPING_CAME_BY_WATCHED,
 };

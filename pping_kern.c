@@ -100,13 +100,21 @@ static __always_inline __u32 count_segments(const struct __sk_buff *ctx, const s
 /* How did it come here? Flows and prefixes have a packet once, verdicts each interface for itself. */
 static __always_inline __u8 how_it_came(const struct __sk_buff *ctx, __u8 way)
 {
-	if (way == PPING_MATCH_INGRESS)
-		return PPING_CAME_NOW;
 	if (config.loopback)
 		return PPING_CAME_NOT;
+	if (way == PPING_MATCH_INGRESS)
+		return PPING_CAME_NOW;
 	if (ctx->ingress_ifindex && find_number(ctx->ingress_ifindex))
 		return PPING_CAME_BY_WATCHED;
 	return PPING_CAME_OTHERWISE;
+}
+
+/* Counted when it left: it adds nothing to the totals of its flow and prefixes. */
+static __always_inline void forget_size(struct packet *p)
+{
+	p->segments = 0;
+	p->length = 0;
+	p->headers = 0;
 }
 
 static __always_inline int handle_tc(struct __sk_buff *ctx, __u8 way)
@@ -131,9 +139,8 @@ static __always_inline int handle_tc(struct __sk_buff *ctx, __u8 way)
 			p.segments = count_segments(ctx, &p);
 		if (config.several)
 			h.came = how_it_came(ctx, way);
-		/* it will arrive here, and be counted */
-		if (config.loopback && way == PPING_MATCH_EGRESS)
-			p.segments = p.length = p.headers = 0;
+		if (config.loopback && way == PPING_MATCH_INGRESS)
+			forget_size(&p);
 	}
 	match_take_packet(&h, &p, verdict);
 	return -1; /* TCX_NEXT, TC_ACT_UNSPEC */
@@ -171,6 +178,9 @@ int pping_xdp(struct xdp_md *ctx)
 		verdict = slow_verdict(parse_slow_xdp(ctx, &p));
 	}
 	p.segments = 1;
+	if (config.extras && (config.counters || config.aggregate) &&
+	    ctx->ingress_ifindex == config.loopback_ifindex)
+		forget_size(&p);
 	match_take_packet(&h, &p, verdict);
 	return XDP_PASS;
 }

@@ -92,9 +92,13 @@ engine_global int arrivals_counted(__u64 src, __u64 dst, __u32 came)
 		return 0;
 	of_src = arrivals_find(src, dst);
 	of_dst = arrivals_find(dst, src);
-	/* not noted any more, or both were translated: it was counted once; unless rules left it out */
+	/*
+	 * Not noted any more, or both were translated: it was counted once. Or it was
+	 * excluded, and is not to be counted; or not included, then it is.
+	 */
 	if (of_src > 1 || of_dst > 1 ||
-	    (!of_src && !of_dst && came == PPING_CAME_BY_WATCHED && !config.rules))
+	    (!of_src && !of_dst && came == PPING_CAME_BY_WATCHED &&
+	     config.rules != PPING_RULES_INCLUDE))
 		return PACKET_COUNTED;
 	return (of_src ? PACKET_SOURCE_COUNTED : 0) | (of_dst ? PACKET_DESTINATION_COUNTED : 0);
 }

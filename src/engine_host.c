@@ -593,7 +593,7 @@ int engine_host__new(struct engine_host **engine, const struct engine_host_setti
 	config = settings->config;
 	config.test_clock = 0;
 	config.prefix_private = 1;
-	config.rules = settings->rules != NULL;
+	config.rules = rules__kind(settings->rules);
 	set_keys();
 	the_engine = *engine = e;
 	return 0;

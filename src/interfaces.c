@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 
 #include "src/bpf_error.h"
 #include "src/interface.h"
@@ -14,6 +15,9 @@
 #include "src/privileges.h"
 #include "src/rtnetlink.h"
 #include "src/text.h"
+
+/* Of all interfaces, of a machine with a thousand CPUs, and of the rest. */
+#define FILES 4096
 
 struct interfaces {
 	const struct options *options;
@@ -341,6 +345,17 @@ static int on_netdev(void *ctx, uint32_t epoll_events)
 	return netdev__read(s->netdev);
 }
 
+/* Three files an interface are soon more than the usual 1024. */
+static void allow_files(rlim_t wanted)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= wanted)
+		return;
+	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int interfaces__watch(struct interfaces *s, struct loop *loop, struct kernel *kernel)
 {
 	struct netdev_handlers handlers = {
@@ -354,6 +369,8 @@ int interfaces__watch(struct interfaces *s, struct loop *loop, struct kernel *ke
 
 	s->kernel = s->numbers.kernel = kernel;
 	s->loop = loop;
+	if (s->options->several)
+		allow_files(FILES);
 	err = netdev__watch(&s->netdev, s->options->interfaces, &handlers);
 	if (err)
 		return err;

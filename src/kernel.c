@@ -87,7 +87,7 @@ static void configure(struct pping_config *config, const struct kernel_settings 
 	config->prefix_mask4 = options__prefix_mask(opts->aggregate_bits4, 0);
 	config->prefix_mask6[0] = options__prefix_mask(opts->aggregate_bits6, 0);
 	config->prefix_mask6[1] = options__prefix_mask(opts->aggregate_bits6, 1);
-	config->rules = set->rules != NULL;
+	config->rules = rules__kind(set->rules);
 	config->several = set->numbers > 0;
 	configure_link(config, set->link);
 }
@@ -270,6 +270,7 @@ static int select_xdp(struct kernel *k, struct bpf_object *object, bool frags)
 
 	/* XDP is for frames with Ethernet headers, whatever came first; what loops is seen leaving */
 	configure_link(&config, KERNEL_ETHERNET);
+	config.loopback_ifindex = 1; /* in each network namespace */
 	bpf_object__for_each_program(prog, object)
 	{
 		bool xdp = !strcmp(bpf_program__name(prog), "pping_xdp");

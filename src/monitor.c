@@ -486,6 +486,7 @@ void monitor__summary(struct monitor *m, struct summary *s)
 	s->elapsed_ns = (m->end_ns ? m->end_ns : clock__now()) - m->start_ns;
 	kernel__counters(m->kernel, &s->counters);
 	s->evicted = m->pressure.evicted;
+	s->include_local = m->options->include_local;
 	s->down = interfaces__down(m->interfaces);
 	s->interfaces_count = interfaces__rows(m->interfaces, &s->interfaces);
 	s->counted_present = last->passes > 0;

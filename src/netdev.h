@@ -24,8 +24,8 @@ struct netdev_info {
 	int ifindex;
 	char name[16]; /* IFNAMSIZ; what the kernel calls it */
 	int wanted; /* by which of the names that were asked for, from 0; -1: by none */
-	int lower,
-		master; /* ifindex of what it lies on, or belongs to, in this namespace; 0: none */
+	int lower; /* ifindex of what lies below it and has the same frames (a veth's peer, too); 0: none here */
+	int master; /* ifindex of what it belongs to; 0: none */
 	unsigned short arp_type; /* ARPHRD_, net/if_arp.h */
 	unsigned int mtu;
 	bool up; /* IFF_UP */

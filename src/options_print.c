@@ -300,7 +300,7 @@ void options_print__man(FILE *out, const struct option_row *rows)
 	      "Long names may be shortened as long as only one option begins so.\n"
 	      "Of an option that is given twice the last one counts, but each \\fB\\-i\\fR, "
 	      "\\fB\\-\\-local\\fR, \\fB\\-\\-include\\fR and \\fB\\-\\-exclude\\fR adds to the "
-	      "others.\n",
+	      "others, and so does each of their files.\n",
 	      out);
 	for (const struct option_row *row = rows; row->name; row++) {
 		if (row->group == OPTION_GROUP_HIDDEN)

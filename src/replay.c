@@ -382,6 +382,7 @@ void replay__summary(const struct replay *r, struct summary *s)
 	s->interface = capture__name(r->capture);
 	s->elapsed_ns = r->last_ns - r->first_ns;
 	s->reading_ns = (r->end_ns ? r->end_ns : clock__now()) - r->start_ns;
+	s->include_local = r->options->include_local;
 	s->filtered = p.filtered;
 	s->disordered = r->disordered;
 	s->disorder_ns = r->disorder_ns;

@@ -64,10 +64,25 @@ static __u32 read_index(const struct rtattr *attr)
 	return index;
 }
 
+/* Of a device that lies on another: whether the same frames pass both. A tunnel's are within others there. */
+static bool is_a_layer(const struct rtattr *info)
+{
+	static const char *const kinds[] = { "vlan",   "macvlan", "macvtap", "ipvlan",
+					     "ipvtap", "veth",	  "dsa",     NULL };
+	struct netlink_span attrs = netlink__nested(info);
+	const struct rtattr *attr;
+
+	while ((attr = netlink__attribute(&attrs)))
+		for (int i = 0; netlink__type(attr) == IFLA_INFO_KIND && kinds[i]; i++)
+			if (netlink__is_string(attr, kinds[i]))
+				return true;
+	return false;
+}
+
 /* Whether it has an MTU. */
 static bool read_link(struct netlink_span attrs, const char *const *names, struct netdev_info *info)
 {
-	bool has_mtu = false, elsewhere = false;
+	bool has_mtu = false, elsewhere = false, layer = false;
 	const struct rtattr *attr;
 
 	while ((attr = netlink__attribute(&attrs))) {
@@ -81,6 +96,8 @@ static bool read_link(struct netlink_span attrs, const char *const *names, struc
 			info->lower = (int)read_index(attr);
 		else if (type == IFLA_LINK_NETNSID)
 			elsewhere = true;
+		else if (type == IFLA_LINKINFO)
+			layer = is_a_layer(attr);
 		else if (type == IFLA_MASTER)
 			info->master = (int)read_index(attr);
 		else if (type == IFLA_PROP_LIST)
@@ -90,7 +107,7 @@ static bool read_link(struct netlink_span attrs, const char *const *names, struc
 			match_name(names, attr, info);
 		}
 	}
-	if (elsewhere)
+	if (elsewhere || !layer)
 		info->lower = 0;
 	return has_mtu;
 }

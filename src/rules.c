@@ -294,6 +294,13 @@ const struct rules_entry *rules__entries(const struct rules *r, size_t *count)
 	return r->entries;
 }
 
+enum pping_rules rules__kind(const struct rules *r)
+{
+	if (!r)
+		return PPING_RULES_NONE;
+	return r->given[0] ? PPING_RULES_INCLUDE : PPING_RULES_EXCLUDE;
+}
+
 void rules__count(const struct rules *r, uint64_t *included, uint64_t *excluded)
 {
 	*included = r->given[0];

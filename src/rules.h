@@ -38,6 +38,9 @@ void rules__free(struct rules *rules); /* NULL is fine */
 /* The table: ordered by port, address and bits; no two entries have the same. */
 const struct rules_entry *rules__entries(const struct rules *rules, size_t *count);
 
+/* What they are of, PPING_RULES_; that stays when they are read again. NULL is fine. */
+enum pping_rules rules__kind(const struct rules *rules);
+
 /* How many were given, before duplicates went. */
 void rules__count(const struct rules *rules, uint64_t *included, uint64_t *excluded);
 

@@ -97,6 +97,8 @@ static const char *silence(const struct summary *s)
 	if (!n[PPING_COUNT_FLOWS_OPENED])
 		return "all flows were seen in one direction only: does the other one take another "
 		       "interface?";
+	if (!n[PPING_COUNT_STAMPED] && s->include_local)
+		return "no flow sent new data";
 	if (!n[PPING_COUNT_STAMPED])
 		return "no flow sent new data that this host does not answer itself "
 		       "(--include-local)";

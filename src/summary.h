@@ -21,6 +21,7 @@ struct summary {
 	uint64_t present_replied; /* of these seen in both directions */
 	bool counted_present; /* the two are known */
 	uint64_t evicted; /* entries that gave way to newer ones */
+	bool include_local;
 	bool down; /* the interface is there and down */
 	uint64_t records; /* events that went to the output */
 	struct plan plan; /* where they went */

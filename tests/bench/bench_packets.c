@@ -33,6 +33,12 @@ static struct hook tc_hook(struct bench *b)
 			      bpf_program__fd(b->floor->progs.empty_tc) };
 }
 
+static struct hook ingress_hook(struct bench *b)
+{
+	return (struct hook){ "in", bpf_program__fd(b->pping->progs.pping_ingress),
+			      bpf_program__fd(b->floor->progs.empty_tc) };
+}
+
 static struct hook xdp_hook(struct bench *b)
 {
 	return (struct hook){ "xdp", bpf_program__fd(b->pping->progs.pping_xdp),
@@ -198,12 +204,14 @@ static void measure_answered(struct bench *b, struct hook hook, const char *fami
 }
 
 /* Paired with the floor program's own, over the same random flows of IPv4. */
-static void measure_cold(struct bench *b, const char *name, unsigned int kind, double budget)
+static void measure_cold(struct bench *b, struct hook hook, const char *name, unsigned int kind,
+			 double budget)
 {
 	struct frame f = make_frame(kind, 100, 1, 1);
 	int floor_fd = bpf_program__fd(b->floor->progs.floor_tc);
-	struct hook hook = tc_hook(b), floor_hook = { "tc", floor_fd, hook.empty_fd };
+	struct hook floor_hook = { "tc", floor_fd, hook.empty_fd };
 	struct samples s;
+	char row[80];
 
 	b->floor->bss->mutation.flow_count = COLD_FLOWS;
 	for (int i = 0; i < 20; i++)
@@ -215,7 +223,8 @@ static void measure_cold(struct bench *b, const char *name, unsigned int kind, d
 		s.ns[i] = mutated(b, hook, MUTATE_FLOW, kind);
 		s.y[i] = s.ns[i] / floor;
 	}
-	print_row(name, &s, budget);
+	snprintf(row, sizeof(row), "%-4s %s", hook.name, name);
+	print_row(row, &s, budget);
 }
 
 static void news_rows(struct bench *b)
@@ -225,8 +234,9 @@ static void news_rows(struct bench *b)
 		"ACK that matches: emitted and consumed (-r 0)", 10
 	};
 
-	measure_cold(b, "tc   data of a random one of 60,000 flows (paired), IPv4", 0, 1.1);
-	measure_cold(b, "tc   data of a random one of 60,000 flows (paired), IPv6", FRAME_IPV6, 0);
+	measure_cold(b, tc_hook(b), "data of a random one of 60,000 flows (paired), IPv4", 0, 1.1);
+	measure_cold(b, tc_hook(b), "data of a random one of 60,000 flows (paired), IPv6",
+		     FRAME_IPV6, 0);
 	measure_answered(b, tc_hook(b), "IPv4", 0, &rows);
 	measure_answered(b, tc_hook(b), "IPv6", FRAME_IPV6, &rows);
 	measure_answered(b, tc_hook(b), "VLAN IPv4", FRAME_VLAN, &rows);
@@ -274,8 +284,8 @@ static void counted_rows(struct bench *b)
 	open_as(b, &config);
 	introduce(b->pping, 0, 3);
 	measure_still(b, tc_hook(b), "TCP data, TSval already seen, IPv4 (--counters)", &f, 0);
-	measure_cold(b, "tc   data of a random one of 60,000 flows (paired), IPv4 (--counters)", 0,
-		     0);
+	measure_cold(b, tc_hook(b),
+		     "data of a random one of 60,000 flows (paired), IPv4 (--counters)", 0, 0);
 }
 
 /* With several interfaces, whose numbers are asked for. */
@@ -301,6 +311,40 @@ static void several_rows(struct bench *b)
 
 		measure_still(b, tc_hook(b), rows[i].name, &f, rows[i].budget);
 		measure_still(b, xdp_hook(b), rows[i].name, &f, rows[i].budget);
+	}
+}
+
+/* What it takes to count a packet once, beside the same where one interface is watched. */
+static void once_rows(struct bench *b)
+{
+	static const struct {
+		const char *still, *cold;
+		__u8 several, counters, aggregate;
+	} ways[] = {
+		{ "TCP data, TSval already seen, IPv4 (of one, --counters)",
+		  "data of a random one of 60,000 flows (of one, --counters)", 0, 1, 0 },
+		{ "TCP data, TSval already seen, IPv4 (several, --counters)",
+		  "data of a random one of 60,000 flows (several, --counters)", 1, 1, 0 },
+		{ "TCP data, TSval already seen, IPv4 (of one, -a)",
+		  "data of a random one of 60,000 flows (of one, -a)", 0, 0, 1 },
+		{ "TCP data, TSval already seen, IPv4 (several, -a)",
+		  "data of a random one of 60,000 flows (several, -a)", 1, 0, 1 },
+	};
+	struct frame f = make_frame(0, 100, 3, 3);
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		struct pping_config config = bench_config();
+
+		if (ways[i].aggregate)
+			bench_aggregate(&config);
+		config.several = ways[i].several;
+		config.counters = ways[i].counters;
+		open_as(b, &config);
+		introduce(b->pping, 0, 3);
+		measure_still(b, ingress_hook(b), ways[i].still, &f, 0);
+		measure_still(b, tc_hook(b), ways[i].still, &f, 0);
+		measure_cold(b, ingress_hook(b), ways[i].cold, 0, 0);
+		measure_cold(b, tc_hook(b), ways[i].cold, 0, 0);
 	}
 }
 
@@ -422,6 +466,7 @@ int main(void)
 	sampled_rows(&b);
 	counted_rows(&b);
 	several_rows(&b);
+	once_rows(&b);
 	aggregated_rows(&b);
 	floor_rows(&b);
 	event_rows(&b);

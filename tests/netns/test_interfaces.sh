@@ -497,6 +497,7 @@ too_many() {
         echo "link add v$i type veth peer name v$((i + 1))"
         echo "link set v$i up"
     done | lab_in r ip -batch -
+    ulimit -Sn 256 # more are opened than a shell allows
     watch 'v*' -- -C
     lab_until 10 attached_are 256
     says '^pping: v[0-9]+ is not monitored until one goes, nor are more that come: there are 256 others'

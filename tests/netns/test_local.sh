@@ -87,7 +87,7 @@ client_side() {
     reported "$(lab_server "$1")"
 }
 
-# What leaves by the loopback device arrives there, too, and is one packet.
+# What leaves by the loopback device is there again at once, and is one packet.
 loopback_counts_once() {
     rm -f "$JSONL"
     pping_start c lo "$LAB_TMP/pping" -C -l -r 0 --counters -a 600 --events -4 32 -F jsonl -w "$JSONL" "$@"
@@ -95,8 +95,36 @@ loopback_counts_once() {
     sleep 0.2
     pping_stop
     [ "$(grep -c '"rtt"' "$JSONL")" = 20 ]
-    grep '"rtt"' "$JSONL" | tail -n 1 | has '"sent_packets":20,"sent_bytes":1680,"rec_packets":19,"rec_bytes":1596' # it is on its way
+    grep '"rtt"' "$JSONL" | tail -n 1 | has '"sent_packets":20,"sent_bytes":1680,"rec_packets":20,"rec_bytes":1680'
     grep '"ip_prefix":"127.0.0.1/32"' "$JSONL" | has '"tx_stats":[^]]*"packets":40,"bytes":3360'
+}
+
+# Up to the FIN that closes it, this one included: all but the last ACK.
+loopback_closing() {
+    local packets
+    rm -f "$JSONL"
+    pping_start c lo "$LAB_TMP/pping" -l -r 0 --counters -F jsonl -w "$JSONL" "$@"
+    capture_start c lo "$LAB_TMP/lo.pcap" tcp
+    lab_in c "$PYTHON" - <<'END'
+import socket
+with socket.create_server(("127.0.0.1", 0)) as server:
+    client = socket.create_connection(server.getsockname())
+    peer = server.accept()[0]
+    for _ in range(10):
+        client.sendall(b"question")
+        peer.recv(100)
+        peer.sendall(b"answer")
+        client.recv(100)
+    client.close()
+    assert peer.recv(100) == b""
+    peer.close()
+END
+    capture_stop
+    pping_stop
+    packets=$(tcpdump -r "$LAB_TMP/lo.pcap" 2>/dev/null | wc -l)
+    grep '"closing"' "$JSONL" | tee "$LAB_TMP/closing"
+    [ "$(awk -F '"(sent|rec)_packets":' '{ print $2 + $3 }' "$LAB_TMP/closing")" = $((packets - 1)) ] ||
+        fail "$packets packets"
 }
 
 JSONL=$LAB_TMP/rtts.jsonl
@@ -114,4 +142,6 @@ case_run local_gone_address_ipv4 gone_address 4 10.11.9.77 32 10.11.2.1
 case_run local_gone_address_ipv6 gone_address 6 fd00:11:9::77 128 fd00:11:2::1
 case_run local_loopback_counts_once loopback_counts_once
 case_run local_loopback_counts_once_xdp loopback_counts_once -I xdp -x generic
+case_run local_loopback_closing loopback_closing
+case_run local_loopback_closing_xdp loopback_closing -I xdp -x generic
 lab_end

@@ -109,6 +109,54 @@ END
     [ "$(grep -c '"closing"' "$JSONL")" = 2 ]
 }
 
+# pings_through ADDRESS PPING-OPTION...: 20 there and back
+pings_through() {
+    local address=$1
+    shift
+    watch r0 r1 -- -a 600 --events -4 32 -6 64 "$@"
+    lab_in c ping -q -c 20 -i 0.01 -W 1 "$address"
+    unwatch
+}
+
+# What was counted of IPv4 in all, and of a prefix that it sent and that it received.
+counted() {
+    "$PYTHON" - "$JSONL" "$1" <<'END'
+import json, sys
+total, sent, received = 0, 0, 0
+for r in map(json.loads, open(sys.argv[1])):
+    packets = lambda of: sum(row["packets"] for row in r.get(of, {}).values())
+    if "ecn" in r:
+        total += packets("ipv4")
+    elif r.get("ip_prefix") == sys.argv[2]:
+        sent, received = sent + packets("tx_stats"), received + packets("rx_stats")
+print(f"total {total} sent {sent} received {received}")
+END
+}
+
+# Of what got two other addresses no note tells: it is taken for counted, also where somebody else is excluded.
+hairpin_beside_a_list() {
+    case_cleanup() { lab_in r nft flush ruleset; }
+    translate "ip daddr $ROUTER4 icmp type echo-request dnat ip to $SERVER4;"
+    pings_through "$ROUTER4" "$@"
+    counted "$SERVER4/32" | has -x 'total 40 sent 20 received 0'
+}
+
+# Who is included has another address on the one side only: what leaves there is counted.
+included_behind_nat() {
+    case_cleanup() { lab_in r nft flush ruleset; }
+    translate ""
+    pings_through "$SERVER4" --include 10.11.2.1
+    counted 10.11.2.1/32 | has -x 'total 40 sent 20 received 20'
+}
+
+# And who is excluded on the inner side is not counted as the router when it leaves; answers come to the router.
+excluded_behind_nat() {
+    case_cleanup() { lab_in r nft flush ruleset; }
+    translate ""
+    pings_through "$SERVER4" --exclude "$CLIENT4"
+    counted 10.11.2.1/32 | has -x 'total 20 sent 0 received 20'
+}
+
 # --- devices that lie on a watched one -----------------------------------------------------
 
 plain() { CLOSINGS=2 through r0 r1 -- -a 600 --events -4 32 -6 64 "$@"; }
@@ -184,6 +232,10 @@ case_run once_nat nat
 case_run once_nat_xdp nat -I xdp
 case_run once_nat_counters_alone nat_without_aggregates
 case_run once_nat_to_a_server redirected
+case_run once_hairpin hairpin_beside_a_list
+case_run once_hairpin_beside_a_list hairpin_beside_a_list --exclude 192.0.2.1
+case_run once_included_behind_nat included_behind_nat
+case_run once_excluded_behind_nat excluded_behind_nat
 case_run once_below_a_bridge below_bridge plain
 case_run once_below_a_bridge_nat below_bridge nat_too
 case_run once_below_a_macvlan below_macvlan plain

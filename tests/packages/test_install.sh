@@ -33,11 +33,11 @@ installed() {
 install_to && installed /usr/local/sbin /usr/local
 verdict default $?
 rm -rf "$TMP/root"
-install_to PREFIX=/opt/pping BINDIR=/opt/pping/bin && installed /opt/pping/bin /opt/pping
+install_to PREFIX=/opt/pping BINDIR=/opt/pping/bin PARANOID=1 && installed /opt/pping/bin /opt/pping
 verdict prefix $?
 cmp pping "$TMP/root/opt/pping/bin/pping" >>"$TMP/log" 2>&1
 verdict same_program $?
 make -s uninstall DESTDIR="$TMP/root" PREFIX=/opt/pping BINDIR=/opt/pping/bin >"$TMP/log" 2>&1 &&
-    ! files "$TMP/root" | grep . >>"$TMP/log"
+    ! files "$TMP/root" | grep . >>"$TMP/log" && ! find "$TMP/root" -name 'pping@.service.d' | grep . >>"$TMP/log"
 verdict uninstall $?
 exit $failed

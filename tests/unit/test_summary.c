@@ -44,9 +44,36 @@ static void a_later_look_leaves_no_others(void)
 	free(text);
 }
 
+/* Why there was no RTT, of a run in which that was counted. */
+static bool explains(const char *why, enum pping_counter counted, bool include_local)
+{
+	struct summary s = { .interface = "wan0", .include_local = include_local };
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	bool found;
+
+	s.counters.n[PPING_COUNT_TRACKED] = 10;
+	s.counters.n[counted] = 1;
+	summary__print(out, &s);
+	fclose(out);
+	found = strstr(text, why) != NULL;
+	free(text);
+	return found;
+}
+
+static void says_why_there_is_no_rtt(void)
+{
+	CHECK(explains("flows were seen in one direction only", PPING_COUNT_TRACKED, false));
+	CHECK(explains("that this host does not answer itself (--include-local)\n",
+		       PPING_COUNT_FLOWS_OPENED, false));
+	CHECK(explains("no flow sent new data\n", PPING_COUNT_FLOWS_OPENED, true));
+}
+
 int main(void)
 {
 	RUN(interfaces_without_a_line_are_the_others);
 	RUN(a_later_look_leaves_no_others);
+	RUN(says_why_there_is_no_rtt);
 	return TEST_EXIT();
 }
