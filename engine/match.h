@@ -276,6 +276,23 @@ static __always_inline __u64 match_take(struct host *h, struct pping_flow *f,
 	return age;
 }
 
+/*
+ * The identifier has been answered, and had no stamp. If one was set between that
+ * look and the answer's being known, its CPU did not see the answer and this one
+ * did not see the stamp: one of them must look after both have written.
+ */
+static __always_inline void match_forget_late(struct pping_flow *f, __u32 dir, __u32 id)
+{
+	struct pping_direction *d = &f->dir[dir & 1];
+
+	for (__u32 i = 0; i < PPING_SLOTS; i++) {
+		__u64 word = *(const volatile __u64 *)&d->slot[i];
+
+		if (word && word >> 32 == id)
+			__sync_val_compare_and_swap(&d->slot[i], word, 0);
+	}
+}
+
 /* p echoes an identifier of direction dir other than the newest answered one. */
 static __noinline int match_answer(struct host *h, struct pping_flow *f, const struct packet *p,
 				   const struct pping_flow_key *key, __u32 dir)
@@ -295,6 +312,8 @@ static __noinline int match_answer(struct host *h, struct pping_flow *f, const s
 	/* afterwards: it is passed unread on all CPUs from then on */
 	if (!answered || !tcp || flow_id_newer(p->echo, answered))
 		__sync_val_compare_and_swap(&f->answered[dir], answered, PPING_VALID | p->echo);
+	if (!rtt && tcp)
+		match_forget_late(f, dir, p->echo);
 	if (!rtt || rtt > PPING_MAX_RTT_NS)
 		return 0;
 	if (config.aggregate)
