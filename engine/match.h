@@ -281,7 +281,8 @@ static __always_inline __u64 match_take(struct host *h, struct pping_flow *f,
  * look and the answer's being known, its CPU did not see the answer and this one
  * did not see the stamp: one of them must look after both have written.
  */
-static __always_inline void match_forget_late(struct pping_flow *f, __u32 dir, __u32 id)
+static __always_inline void match_forget_late(struct host *h, struct pping_flow *f,
+					      const struct pping_flow_key *key, __u32 dir, __u32 id)
 {
 	struct pping_direction *d = &f->dir[dir & 1];
 
@@ -291,6 +292,8 @@ static __always_inline void match_forget_late(struct pping_flow *f, __u32 dir, _
 		if (word && word >> 32 == id)
 			__sync_val_compare_and_swap(&d->slot[i], word, 0);
 	}
+	if (f->state & FLOW_BIT(PPING_STATE_SPILLED, dir))
+		spill_take(h, key, dir, id);
 }
 
 /* p echoes an identifier of direction dir other than the newest answered one. */
@@ -313,7 +316,7 @@ static __noinline int match_answer(struct host *h, struct pping_flow *f, const s
 	if (!answered || !tcp || flow_id_newer(p->echo, answered))
 		__sync_val_compare_and_swap(&f->answered[dir], answered, PPING_VALID | p->echo);
 	if (!rtt && tcp)
-		match_forget_late(f, dir, p->echo);
+		match_forget_late(h, f, key, dir, p->echo);
 	if (!rtt || rtt > PPING_MAX_RTT_NS)
 		return 0;
 	if (config.aggregate)
