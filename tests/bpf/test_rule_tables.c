@@ -106,73 +106,81 @@ static bool excludes(int first)
 /* Stands in each table: all else is included. */
 #define ROOTS 1
 
+/* `old` is in the tables, `failed` could not be taken, `rules` is to take its place. */
+static struct rules *old, *failed, *rules;
+
+static bool begin_with_three(__u32 max_entries)
+{
+	if (!begin(max_entries))
+		return false;
+	old = excluding(1, 5);
+	failed = excluding(2, 20);
+	rules = excluding(3, 3);
+	CHECK_INT(rule_tables__fill(&tables, old), 0);
+	return true;
+}
+
+static void end_with_three(void)
+{
+	rules__free(old);
+	rules__free(failed);
+	rules__free(rules);
+	end();
+}
+
+/* Nobody can wait until the kernel has ended with the table. */
+static void set_fails_waiting(const struct rules *next)
+{
+	int fd = barrier.fd;
+
+	barrier.fd = WRONG_FD;
+	CHECK(rule_tables__set(&tables, next, old) < 0);
+	barrier.fd = fd;
+}
+
 static void one_takes_the_place_of_another(void)
 {
-	struct rules *old, *rules;
-
-	if (!begin(1024))
+	if (!begin_with_three(1024))
 		return;
-	old = excluding(1, 5);
-	rules = excluding(2, 3);
-	CHECK_INT(rule_tables__fill(&tables, old), 0);
 	CHECK(excludes(1));
 	CHECK_INT(entries(holding()), 5 + ROOTS);
 	CHECK_INT(rule_tables__set(&tables, rules, old), 0);
-	CHECK(excludes(2) && !excludes(1));
+	CHECK(excludes(3) && !excludes(1));
 	CHECK_INT(entries(holding()), 3 + ROOTS);
 	CHECK_INT(entries(spare()), 0);
 	CHECK_INT(rule_tables__set(&tables, old, rules), 0);
-	CHECK(excludes(1) && !excludes(2));
-	rules__free(old);
-	rules__free(rules);
-	end();
+	CHECK(excludes(1) && !excludes(3));
+	end_with_three();
 }
 
 /* What was not taken must not come in with what is taken later. */
 static void after_a_wait_that_fails(void)
 {
-	struct rules *old, *failed, *rules;
 	uint32_t before;
-	int fd;
 
-	if (!begin(1024))
+	if (!begin_with_three(1024))
 		return;
-	old = excluding(1, 5);
-	failed = excluding(2, 20);
-	rules = excluding(3, 3);
-	CHECK_INT(rule_tables__fill(&tables, old), 0);
 	before = generation;
-	fd = barrier.fd;
-	barrier.fd = WRONG_FD;
-	CHECK(rule_tables__set(&tables, failed, old) < 0);
+	set_fails_waiting(failed);
 	CHECK(excludes(1) && !excludes(2));
 	/* flows are marked with the generation that let them in: neither may be taken again */
 	CHECK(generation != before && generation != before + 1);
 	/* and again: there is no use of the table before somebody waited */
-	CHECK(rule_tables__set(&tables, rules, old) < 0);
+	set_fails_waiting(rules);
 	CHECK(excludes(1) && !excludes(3));
-	barrier.fd = fd;
-	rules__free(failed);
 	CHECK_INT(rule_tables__set(&tables, rules, old), 0);
 	CHECK(excludes(3) && !excludes(2) && !excludes(1));
 	CHECK_INT(entries(holding()), 3 + ROOTS);
 	CHECK_INT(entries(spare()), 0);
-	rules__free(old);
-	rules__free(rules);
-	end();
+	end_with_three();
 }
 
 static void after_a_table_that_is_too_small(void)
 {
-	struct rules *old, *failed, *rules;
 	uint32_t before;
 
-	if (!begin(10))
+	if (!begin_with_three(10))
 		return;
-	old = excluding(1, 5);
-	failed = excluding(2, 20);
-	rules = excluding(3, 3);
-	CHECK_INT(rule_tables__fill(&tables, old), 0);
 	before = generation;
 	CHECK(rule_tables__set(&tables, failed, old) < 0);
 	CHECK(excludes(1));
@@ -181,14 +189,11 @@ static void after_a_table_that_is_too_small(void)
 	CHECK(excludes(3) && !excludes(2));
 	CHECK_INT(entries(holding()), 3 + ROOTS);
 	CHECK_INT(entries(spare()), 0);
-	rules__free(old);
-	rules__free(failed);
-	rules__free(rules);
-	end();
+	end_with_three();
 }
 
 /* As a run does it: what the failed reload left goes where only the sandbox's system calls are allowed. */
-static int set_confined(const struct rules *rules, const struct rules *old)
+static int set_confined(void)
 {
 	int status = 0;
 	pid_t pid = fork();
@@ -203,24 +208,11 @@ static int set_confined(const struct rules *rules, const struct rules *old)
 
 static void in_the_sandbox(void)
 {
-	struct rules *old, *failed, *rules;
-	int fd;
-
-	if (!begin(1024))
+	if (!begin_with_three(1024))
 		return;
-	old = excluding(1, 5);
-	failed = excluding(2, 20);
-	rules = excluding(3, 3);
-	CHECK_INT(rule_tables__fill(&tables, old), 0);
-	fd = barrier.fd;
-	barrier.fd = WRONG_FD;
-	CHECK(rule_tables__set(&tables, failed, old) < 0);
-	barrier.fd = fd;
-	CHECK_INT(set_confined(rules, old), 0);
-	rules__free(old);
-	rules__free(failed);
-	rules__free(rules);
-	end();
+	set_fails_waiting(failed);
+	CHECK_INT(set_confined(), 0);
+	end_with_three();
 }
 
 int main(void)

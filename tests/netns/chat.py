@@ -16,21 +16,20 @@ from sockets import enter, family_of  # noqa: E402
 PORT = 8080
 
 
-def main():
-    client_ns, server_ns, seconds, interval, *addresses = sys.argv[1:]
+def talk(client_ns, server_ns, seconds, pause, places):
+    """One connection to each (address, port); pause: between two questions, s."""
     enter(server_ns)
-    listeners = [socket.create_server((a, PORT), family=family_of(a)) for a in addresses]
+    listeners = [socket.create_server(place, family=family_of(place[0])) for place in places]
     enter(client_ns)
     pairs = []
-    for address, listener in zip(addresses, listeners):
-        client = socket.create_connection((address, PORT), timeout=5)
+    for place, listener in zip(places, listeners):
+        client = socket.create_connection(place, timeout=5)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        server, _ = listener.accept()
-        pairs.append((client, server))
-    end = time.monotonic() + float(seconds)
+        pairs.append((client, listener.accept()[0]))
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
         for client, server in pairs:
-            time.sleep(float(interval) / len(pairs))
+            time.sleep(pause)
             client.sendall(b"how far is it?\n")
             server.sendall(server.recv(100))
             client.recv(100)
@@ -38,6 +37,12 @@ def main():
         client.close()
         server.recv(1)
         server.close()
+
+
+def main():
+    client_ns, server_ns, seconds, interval, *addresses = sys.argv[1:]
+    places = [(address, PORT) for address in addresses]
+    talk(client_ns, server_ns, float(seconds), float(interval) / len(places), places)
 
 
 if __name__ == "__main__":

@@ -13,40 +13,20 @@ import collections
 import ipaddress
 import json
 import os
-import socket
 import struct
 import sys
-import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import chat  # noqa: E402
 from once import Capture  # noqa: E402
 from referee import ip_offset, read_records  # noqa: E402
-from sockets import enter, family_of  # noqa: E402
 
 PORTS = (8080, 8443)
 
 
 def talk(client_ns, server_ns, seconds, *addresses):
-    enter(server_ns)
     places = [(a, p) for a in addresses for p in PORTS]
-    listeners = [socket.create_server(place, family=family_of(place[0])) for place in places]
-    enter(client_ns)
-    pairs = []
-    for place, listener in zip(places, listeners):
-        client = socket.create_connection(place, timeout=5)
-        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        pairs.append((client, listener.accept()[0]))
-    end = time.monotonic() + float(seconds)
-    while time.monotonic() < end:
-        for client, server in pairs:
-            time.sleep(0.001)
-            client.sendall(b"how far is it?\n")
-            server.sendall(server.recv(100))
-            client.recv(100)
-    for client, server in pairs:
-        client.close()
-        server.recv(1)
-        server.close()
+    chat.talk(client_ns, server_ns, float(seconds), 0.001, places)
 
 
 # --- judging ------------------------------------------------------------------------------
