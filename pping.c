@@ -71,7 +71,10 @@ static void note_rules(const struct run *run, const char *verb)
 		included, excluded);
 }
 
-/* The files of --include-file and --exclude-file again, of a live run. A bad one leaves all as it was. */
+/*
+ * The files of --include-file and --exclude-file again, of a live run. A bad one
+ * leaves all as it was. 1 if they are taken, 0 if not, or a negative errno (printed).
+ */
 static int reload_rules(struct run *run)
 {
 	struct rules *rules;
@@ -90,19 +93,29 @@ static int reload_rules(struct run *run)
 	}
 	rules__free(run->rules);
 	run->rules = rules;
-	note_rules(run, "read again:");
+	return err ? err : 1;
+}
+
+/* What was formatted by the old rules is in its file when the new ones are said to hold. */
+static int on_hangup(struct run *run)
+{
+	int taken = reload_rules(run), err;
+
+	if (taken < 0)
+		return taken;
+	err = sink__reopen(run->sink);
+	if (taken)
+		note_rules(run, "read again:");
 	return err;
 }
 
 static int on_signal(void *ctx, int signo)
 {
 	struct run *run = ctx;
-	int err;
 
 	switch (signo) {
 	case SIGHUP:
-		err = reload_rules(run);
-		return err ? err : sink__reopen(run->sink);
+		return on_hangup(run);
 	case SIGUSR1:
 		print_summary(run);
 		return 0;

@@ -239,20 +239,29 @@ static int attach_libxdp(struct attach_xdp *x, struct kernel *kernel, const char
 	return 0;
 }
 
+int attach_xdp__check(const char *what)
+{
+	const char *missing = features__missing_for_xdp();
+
+	if (!missing)
+		return 0;
+	bpf_error__lacks(what, missing, "; use -I tc");
+	return -EOPNOTSUPP;
+}
+
 int attach_xdp__new(struct attach_xdp **xdp, struct kernel *kernel, const char *name, int ifindex,
 		    enum option_xdp_mode mode, bool leftovers)
 {
 	struct attach_xdp *x = calloc(1, sizeof(*x));
-	const char *missing = features__missing_for_xdp();
 	struct occupant who;
 	int err;
 
 	if (!x)
 		return -ENOMEM;
-	if (missing) {
-		bpf_error__lacks(name, missing, "; use -I tc");
+	err = attach_xdp__check(name);
+	if (err) {
 		free(x);
-		return -EOPNOTSUPP;
+		return err;
 	}
 	x->ifindex = ifindex;
 	x->link_fd = -1;

@@ -14,6 +14,8 @@
 
 struct attach_xdp;
 
+/* Can the kernel load XDP programs of ours? 0 or -EOPNOTSUPP (printed, what is the line's subject). */
+int attach_xdp__check(const char *what);
 /* leftovers: no other run of ours is on the interface, what bears our name was left by a killed one. */
 int attach_xdp__new(struct attach_xdp **xdp, struct kernel *kernel, const char *name, int ifindex,
 		    enum option_xdp_mode mode, bool leftovers);

@@ -27,6 +27,29 @@ static uint32_t choose(const struct interface_numbers *s, const char *name)
 	return fresh ? fresh : oldest;
 }
 
+/* What its owner counted is among the others' from now on. */
+static int retire(struct interface_numbers *s, uint32_t number)
+{
+	int err = kernel__retire_number(s->kernel, number);
+
+	if (!err)
+		memset(&s->owner[number], 0, sizeof(s->owner[number]));
+	return err;
+}
+
+/*
+ * The kernel side finds a number by the low bits of an ifindex: of two interfaces
+ * that have these in common the second is measured without one.
+ */
+static void tell_unnumbered(const struct interface *i)
+{
+	fprintf(stderr,
+		"pping: %s: it is measured without a name in its records, and counted among the "
+		"others: its number %d and that of another interface are the same in their low %d "
+		"bits\n",
+		i->name, i->device.ifindex, PPING_IFINDEX_BITS);
+}
+
 int interface_numbers__take(struct interface_numbers *s, struct interface *i)
 {
 	uint32_t number = choose(s, i->name);
@@ -38,9 +61,13 @@ int interface_numbers__take(struct interface_numbers *s, struct interface *i)
 	if (!number)
 		err = -ENOSPC;
 	else if (*owner && strcmp(owner, i->name))
-		err = kernel__retire_number(s->kernel, number);
+		err = retire(s, number);
 	if (!err)
 		err = kernel__set_number(s->kernel, i->device.ifindex, number);
+	if (err == -EEXIST) {
+		tell_unnumbered(i);
+		return 0;
+	}
 	if (err) {
 		fprintf(stderr, "pping: %s: can't count it by itself: %s\n", i->name,
 			strerror(-err));

@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 
+#include "src/attach_xdp.h"
 #include "src/bpf_error.h"
 #include "src/interface.h"
 #include "src/interface_list.h"
@@ -402,8 +403,12 @@ static int load_for_later(struct interfaces *s)
 {
 	bool xdp = s->options->ingress_hook == HOOK_XDP;
 	struct kernel_programs programs;
-	int err = xdp ? load_xdp(s->kernel) : 0;
+	int err;
 
+	/* who has a pattern may not have attached anything yet */
+	if (xdp && attach_xdp__check(s->options->interface))
+		return -EOPNOTSUPP;
+	err = xdp ? load_xdp(s->kernel) : 0;
 	if (!err && has_pattern(s) && !xdp)
 		err = kernel__programs(s->kernel, KERNEL_L3, &programs);
 	if (!err && has_pattern(s))

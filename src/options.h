@@ -119,7 +119,7 @@ struct options {
 	bool exit_on_removal;
 	bool no_sandbox; /* give up no privileges */
 	/* the options that were given, with what they were given unless that may be anybody's secret */
-	char given[2048];
+	char given[4096]; /* room for all of them */
 };
 
 enum options_verdict {

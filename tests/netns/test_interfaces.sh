@@ -87,7 +87,14 @@ on() { "$PYTHON" -c 'import json, sys
 print(*sorted({json.loads(l).get("interface", "-") for l in open(sys.argv[2]) if sys.argv[1] in l}))' \
     "$1" "$JSONL"; }
 
-rtts_on() { grep '"rtt"' "$JSONL" | grep -c "\"interface\":\"$1\"" || true; }
+# those without a name: -
+rtts_on() {
+    if [ "$1" = - ]; then
+        grep '"rtt"' "$JSONL" | grep -vc '"interface"' || true
+    else
+        grep '"rtt"' "$JSONL" | grep -c "\"interface\":\"$1\"" || true
+    fi
+}
 rtts_on_at_least() { [ "$(rtts_on "$1")" -ge "$2" ]; }
 rtt_lines() { grep -c '"rtt"' "$JSONL" || true; }
 
@@ -225,10 +232,11 @@ mixed_xdp() {
 
 # --- patterns ---------------------------------------------------------------------------------
 
-# pair NUMBER [NAME]: the router's v1 and its peer p1 in the client's namespace
+# pair NUMBER [NAME]: the router's v1 and its peer p1 in the client's namespace; PAIR_INDEX: its ifindex
 pair() {
     local n=$1 name=${2:-v$1}
-    ip link add "$name" netns "$LAB_NETNS-r" type veth peer name "p$n" netns "$LAB_NETNS-c" &&
+    # shellcheck disable=SC2086 # words, or none
+    ip link add "$name" ${PAIR_INDEX:+index $PAIR_INDEX} netns "$LAB_NETNS-r" type veth peer name "p$n" netns "$LAB_NETNS-c" &&
         lab_in c ip addr add "10.20.$n.2/24" dev "p$n" && lab_in c ip link set "p$n" up &&
         lab_in r ip addr add "10.20.$n.1/24" dev "$name" && lab_in r ip link set "$name" up
 }
@@ -349,6 +357,34 @@ named_returns() {
     unwatch
     sums
     [ "$(rtts_on v1) $(rtts_on v2)" = "8 4" ]
+}
+
+# One whose number can't be told from that of another is measured all the same, without a name.
+number_collides() {
+    local first
+    case_cleanup() { pairs_cleanup; }
+    pair 1
+    pair 2
+    first=$(lab_in r ip -o link show v1 | cut -d: -f1)
+    watch v1 v2 -- -C -r 0
+    lab_in r ip link del v2
+    says '^pping: v2 was removed; waiting for its return'
+    PAIR_INDEX=$((first + 65536)) pair 2
+    says '^pping: v2: it is measured without a name in its records'
+    wait_attached r v2
+    pings 1 3
+    pings 2 4
+    lab_until 2 rtts_on_at_least - 4
+    lab_in r ip link del v2
+    lab_until 3 said 2 'v2 was removed'
+    pings 1 5
+    pair 2
+    wait_attached r v2
+    pings 2 6
+    lab_until 2 rtts_on_at_least v2 6
+    unwatch
+    sums
+    [ "$(rtts_on v1) $(rtts_on v2) $(rtts_on -)" = "8 6 4" ] || fail "$(rtts_on v1) $(rtts_on v2) $(rtts_on -)"
 }
 
 # ... also as another kind of device, where its programs can still be loaded.
@@ -649,6 +685,7 @@ case_run interfaces_pattern_tc pattern
 case_run interfaces_pattern_xdp pattern -I xdp
 case_run interfaces_twenty twenty
 case_run interfaces_named_return named_returns
+case_run interfaces_number_collides number_collides
 case_run interfaces_returns_as_tun returns_as_tun
 case_run interfaces_returns_as_tun_confined returns_as_tun_confined
 case_run interfaces_return_without_frags without_frags return

@@ -59,7 +59,7 @@ ended() {
 # --- by experiment -------------------------------------------------------------------
 
 # The table of the docs.
-minimum_of_each_hook() { "$LAB_TOP/tests/kernels/privileges.sh" "$PPING"; }
+minimum_of_each_hook() { "$LAB_TOP/tests/kernels/privileges.sh" -a "$PPING"; }
 
 # More than the limit of locked memory: told, with what to do.
 event_buffer_and_the_limit() {

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# make dist, and the Debian package built from it: without a word from lintian, with everything in it, and
-# with the very BPF programs of this tree. tests/packages/run installs it in clean trees.
+# make dist, of which the same program is made, and the Debian package built from it: without a word from
+# lintian, with everything in it, and with the very BPF programs of this tree. tests/packages/run installs it in clean trees.
 # timeout: 300
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -88,6 +88,9 @@ if [ -n "$(git status --porcelain 2>/dev/null)" ]; then
 else
     cmp build/pping.bpf.o "$SOURCE/build/pping.bpf.o" >"$TMP/log" 2>&1
     verdict same_programs $?
+    # with this run's flags, which a program made by hand with others does not have
+    make -C "$TMP/again/$NAME" pping >"$TMP/log" 2>&1 && cmp pping "$TMP/again/$NAME/pping" >>"$TMP/log" 2>&1
+    verdict same_pping $?
 fi
 if command -v lintian >/dev/null; then
     lintian --allow-root --fail-on error,warning "$TMP"/dist/*.changes >"$TMP/log" 2>&1
