@@ -31,9 +31,9 @@ static bool lacks_btf(void)
 
 /*
  * 1: it loads; 0: the verifier or the compiler has no such thing; else it can't be told.
- * opts may be NULL.
+ * opts may be NULL, and are not const for the sake of newer libbpfs.
  */
-static int loads(const struct bpf_insn *insns, size_t count, const struct bpf_prog_load_opts *opts)
+static int loads(const struct bpf_insn *insns, size_t count, struct bpf_prog_load_opts *opts)
 {
 	int fd = bpf_prog_load(BPF_PROG_TYPE_SOCKET_FILTER, NULL, "GPL", insns, count, opts);
 
