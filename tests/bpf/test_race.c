@@ -633,7 +633,7 @@ static void cleaning_while_packets_pass(void)
 	race.over = false;
 	if (pthread_create(&thread, NULL, clean_second, NULL))
 		return;
-	for (int i = 0; i < 60000; i++) {
+	for (int i = 0; i < 60000 || (race.ended <= 2 && i < 2000000); i++) {
 		struct packet_spec s = syn(CLIENT, SERVER, 1 + i, .sport = 1 + i % 7000, .seq = i);
 
 		engine__set_time(race.e, SECONDS(i / 100));

@@ -53,6 +53,13 @@ def same(first, second, order):
         json.loads(line)
 
 
+def is_claimed(fifo):
+    """pping has it open: it has not noticed yet that its reader went"""
+    inode = f":{os.stat(fifo).st_ino} "
+    with open("/proc/locks", encoding="ascii") as locks:
+        return any(inode in line for line in locks)
+
+
 def leave(fifo, name, seed):
     chance = random.Random(int(seed))
     left = torn = 0
@@ -72,7 +79,9 @@ def leave(fifo, name, seed):
             out.write(whole + b"\n" * bool(whole))
             left += not ended
             torn += bool(rest)
-            # longer than pping takes to notice; what it has then may be more than it holds
+            while not ended and is_claimed(fifo):
+                time.sleep(0.01)
+            # what pping has then may be more than it holds
             time.sleep(0 if ended else chance.choice((0.15, 0.3, 0.6)))
     print(f"left {left} times, {torn} of them in the middle of a line")
 

@@ -356,7 +356,11 @@ class Witness(Ends):
         ]
 
     def said(self, expected):
-        """within half a second of now; and nothing else"""
+        """and nothing else within half a second"""
+        until = time.monotonic() + 10
+        while (sum("flow_event" in record for record in self.records()) < len(expected)
+               and time.monotonic() < until):
+            time.sleep(0.05)
         time.sleep(0.5)
         records = self.records()
         events = [record for record in records if "flow_event" in record]

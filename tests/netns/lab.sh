@@ -273,6 +273,12 @@ capture_start() {
     lab_until 5 grep -q '^tcpdump: listening' "$CAPTURE_LOG" || fail "tcpdump did not start"
 }
 
+# caught_up PID LOG: has that tcpdump written all that the kernel has for it? (On lo it leaves half of it out.)
+caught_up() {
+    kill -USR1 "$1" && sleep 0.05 &&
+        tail -n 1 "$2" | grep -Eq '^tcpdump: ([0-9]+) packets? captured, \1 packets? received by filter'
+}
+
 # capture_stop: all of them; the kernel hands packets over in blocks, up to a second
 # late. Fails if a capture lost a packet.
 capture_stop() {
@@ -280,6 +286,7 @@ capture_stop() {
     sleep 1.2
     for capture in "${CAPTURES[@]}"; do
         log=${capture#*:}
+        lab_until 2 caught_up "${capture%%:*}" "$log" || true
         lab_stop "${capture%%:*}" INT 20 || fail "tcpdump: $(cat "$log")"
         cat "$log"
         grep -q '^0 packets dropped by kernel' "$log" || fail "the capture lost packets"

@@ -239,7 +239,14 @@ def order(expect, path):
 
 def dumped(command):
     child = subprocess.Popen(command, stdin=subprocess.PIPE)
-    time.sleep(0.7)
+    # it is pping, and sleeps: it has begun
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        with open(f"/proc/{child.pid}/stat", encoding="ascii") as stat:
+            if "(pping) S" in stat.read():
+                break
+        time.sleep(0.02)
+    time.sleep(0.3)
     assert child.poll() is None, child.returncode
     limits = open(f"/proc/{child.pid}/limits", encoding="ascii").read()
     owner = os.stat(f"/proc/{child.pid}/mem").st_uid

@@ -88,7 +88,8 @@ for record in json.load(open(sys.argv[1])):
 slow_reader() {
     local fifo=$LAB_TMP/fifo reader spray
     rm -f "$fifo" && mkfifo "$fifo"
-    lab_spawn - "$JSONL.read" sh -c "exec 3<'$fifo'; sleep 5; exec cat <&3"
+    rm -f "$LAB_TMP/go"
+    lab_spawn - "$JSONL.read" sh -c "exec 3<'$fifo'; until [ -e '$LAB_TMP/go' ]; do sleep 0.1; done; exec cat <&3"
     reader=$LAB_PID
     sleep 0.3
     rm -f "$JSONL"
@@ -98,6 +99,8 @@ slow_reader() {
     spray=$LAB_PID
     traffic
     lab_wait "$spray" 10
+    sleep 1.5 # a report is due, and waits
+    touch "$LAB_TMP/go"
     lab_until 8 test -s "$JSONL.read"
     sleep 1.5
     pping_stop

@@ -23,6 +23,8 @@ in_order() {
     find "$1" -type f ! -name '*.part' ! -name '*.txt' -printf '%T@ %p\n' | sort -n | cut -d' ' -f2-
 }
 parts() { find "$1" -name '*.part' | wc -l; }
+# (for a moment there is none while one follows the other)
+one_part() { [ "$(parts "$DIR/$1")" = 1 ]; }
 # (they may go while we look)
 bytes_of_all() { { find "$1" -type f -printf '%s\n' 2>/dev/null || true; } | awk '{ n += $1 } END { print n + 0 }'; }
 
@@ -95,7 +97,7 @@ every_event() {
     wait "$LOADER"
     sleep 0.5
     for name in "${STARTED[@]}"; do
-        [ "$(parts "$DIR/$name")" = 1 ] || fail "$(ls "$DIR/$name")"
+        lab_until 3 one_part "$name" || fail "$(ls "$DIR/$name")"
         files kernel "${PID[$name]}" >"$LAB_TMP/$name.kernel"
     done
     stop_all
@@ -108,8 +110,8 @@ every_event() {
     mv "$DIR/clock" "$DIR/named" && mkdir "$DIR/clock"
     for name in "$DIR/named/"*; do cp -p "$name" "$DIR/clock/${name##*/}.zst"; done
     all_there zstd 3
-    all_there gzip 5
-    all_there plain 12
+    all_there gzip 3
+    all_there plain 5
     all_there clock 4
     all_there signal 5
 }
@@ -125,7 +127,7 @@ killed_often() {
     local when=("$often" "$often" "$seldom" "$seldom")
     fresh
     pping_start r r0 "$LAB_TMP/all" -r 0 -q -F jsonl -w "$DIR/all.txt"
-    load 28 5
+    load 60 5
     for round in 1 2 3 4 5; do
         for i in 0 1 2 3; do
             mkdir "$DIR/$round-$i"
@@ -135,13 +137,7 @@ killed_often() {
             pids[i]=$LAB_PID
         done
         wait_attached r r0 10 || fail "$(cat "$LAB_TMP"/run?.err)"
-        "$PYTHON" -c 'import os, random, sys, time
-moments = [(random.uniform(1.3, 2.7), int(pid), path) for pid, path in zip(sys.argv[1:5], sys.argv[5:])]
-start = time.monotonic()
-for moment, pid, path in sorted(moments):
-    time.sleep(max(0, start + moment - time.monotonic()))
-    os.kill(pid, 9)
-    open(path, "w").write(str(time.time_ns()))' "${pids[@]}" "$DIR/$round"-{0,1,2,3}/killed.txt
+        files kill_later "${pids[@]}" "$DIR/$round"-{0,1,2,3}/killed.txt
         for i in 0 1 2 3; do
             wait "${pids[i]}" 2>/dev/null || true
         done
@@ -155,23 +151,25 @@ for moment, pid, path in sorted(moments):
     done
 }
 
+# in_part N: so many RTTs of the file in progress can be read
+in_part() { [ "$({ gzip -dc <"$DIR/x.jsonl.gz.part" || true; } 2>/dev/null | grep -c '"rtt"')" = "$1" ]; }
+
 # What a killed run left is told, and stays as it is.
 leftover() {
     local before
     fresh
     pping_start r r0 "$OUT" -C -r 0 -F jsonl -w "$DIR/x.jsonl.gz"
     lab_in c ping -q -c 3 -i 0.05 "$SERVER4" >/dev/null
-    sleep 1
+    lab_until 10 in_part 3 || fail "is not flushed"
     kill -KILL "$PPING_PID"
     wait "$PPING_PID" 2>/dev/null || true
-    sleep 0.2
     before=$(md5sum <"$DIR/x.jsonl.gz.part")
     pping_start r r0 "$OUT" -C -r 0 -F jsonl -w "$DIR/x.jsonl.gz"
     pping_stop
     grep -q 'x.jsonl.gz.part was left unfinished' "$OUT.err"
     [ "$(md5sum <"$DIR/x.jsonl.gz.part")" = "$before" ]
     files events "$DIR/x-1.jsonl.gz"
-    [ "$({ gzip -dc <"$DIR/x.jsonl.gz.part" || true; } 2>/dev/null | grep -c '"rtt"')" = 3 ]
+    in_part 3
 }
 
 # --- others ------------------------------------------------------------------------
@@ -367,16 +365,22 @@ status_records() {
     lab_in c ping -q -c 40 -i 0.1 "$SERVER4" >/dev/null
     pping_stop
     cat "$OUT"
-    ! grep flow_event "$OUT"
+    ! grep flow_event "$OUT" || return 1
     "$PYTHON" -c 'import json, sys
 rows = [json.loads(line) for line in open(sys.argv[1])]
 assert [r["timestamp"] for r in rows] == sorted(r["timestamp"] for r in rows)
 status = [row for row in rows if "status_interval" in row][1:]
-assert len(status) >= 2
+assert len(status) >= 2 and sum("rtt" in row for row in rows) == 40
 for row in status:
-    assert abs(row["status_interval"] - 1e9) < 3e8 and row["flows"] == 1 and row["lost"] == 0, row
-    assert 8 <= row["rtts_per_s"] <= 12 and 8 <= row["rx_packets_per_s"] <= 14, row
-    assert 8 * 98 * 8 <= row["rx_bits_per_s"] <= 8 * 98 * 16, row' "$OUT"
+    end, ns = row["timestamp"], row["status_interval"]
+    n, s = sum("rtt" in r and end - ns < r["timestamp"] <= end for r in rows), ns / 1e9
+    assert row["lost"] == 0, row
+    assert abs(row["rtts_per_s"] * s - n) < 1.5, (n, row)
+    # and a few of ARP and the like
+    assert n - 2 < row["rx_packets_per_s"] * s < n + 6, (n, row)
+    assert 98 * 8 * (n - 2) < row["rx_bits_per_s"] * s < 98 * 8 * (n + 8), (n, row)
+assert any(row["flows"] == 1 for row in status), status
+assert any(abs(row["status_interval"] - 1e9) < 3e8 for row in status), status' "$OUT"
     pping_start r r0 "$OUT" -C -r 0 --status 0.5 -c 0
     sleep 1.2
     pping_stop
@@ -389,7 +393,7 @@ plan_line() {
     lab_in c ping -q -c 110 -i 0.1 "$SERVER4" >/dev/null
     sleep 0.3
     pping_stop
-    grep -E 'at the rate so far .*[kM]B an hour: (9|10).* events/s of 1.* bytes, compressed .*free, for' "$OUT.err"
+    grep -E 'at the rate so far .*[kM]B an hour: ([4-9](\.[0-9]+)?|10) events/s of 1.* bytes, compressed .*free, for' "$OUT.err"
     grep -E '^  storage  .* in 1 file, .* an hour' "$OUT.err"
 }
 

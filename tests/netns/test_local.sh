@@ -54,7 +54,7 @@ new_address() {
     case_cleanup() { lab_in s ip addr del "$address/$prefix" dev s0 || true; }
     watch_server
     lab_in s ip addr add "$address/$prefix" dev s0 nodad
-    sleep 0.3
+    lab_until 5 "$PYTHON" "$LAB_DIR/maps.py" "$PPING_PID" all "$address" >/dev/null
     http "$address"
     reported "$(lab_client "$1")"
 }
@@ -74,7 +74,7 @@ gone_address() {
     lab_in c ip addr add "$address/$prefix" dev lo nodad
     lab_in r ip route add "$address/$prefix" via "$(lab_client "$1")"
     lab_in s ip route get "$address" | has "via $router"
-    sleep 0.3
+    lab_until 5 "$PYTHON" "$LAB_DIR/maps.py" "$PPING_PID" none "$address" >/dev/null
     lab_in s ping -q -c 5 -i 0.05 "$address"
     reported "$address"
 }

@@ -215,7 +215,7 @@ fields() {
     read_as "$LAB_TMP/out" -F jsonl --fields min_rtt,timestamp,rtt
     privacy keys timestamp,rtt,min_rtt "$LAB_TMP/out"
     # what is not asked for is not there: flow events, counters
-    ! grep -q 'flow_event\|sent_' "$LAB_TMP/out"
+    ! grep 'flow_event\|sent_' "$LAB_TMP/out" || return 1
     read_as "$LAB_TMP/out" -F jsonl --fields rtt,sent_bytes,flow_id,src_scope --anonymize remove
     privacy keys rtt,sent_bytes,flow_id,src_scope "$LAB_TMP/out"
     grep -q '"sent_bytes":[1-9]' "$LAB_TMP/out"
@@ -244,7 +244,7 @@ relative() {
     grep -q '^# 00:00:0[0-9.]* status_interval=' "$out/status"
     [ -s "$out/file.jsonl" ] || return 1
     [ -s "$out/file-1.jsonl" ] || return 1
-    grep -Eq '^{"timestamp":(9[0-9]{8}|1[0-5][0-9]{8}),"run":"end","file":1,' "$out/file.jsonl"
+    grep -Eq '^{"timestamp":(9[0-9]{8}|[1-9][0-9]{9,10}),"run":"end","file":1,' "$out/file.jsonl"
     for format in $FORMATS; do
         read_as "$out/$format" -F "$format" --relative-time
     done

@@ -111,7 +111,7 @@ as_the_unit() {
     lab_in r ip link del r0
     lab_until 2 grep -q 'waiting for its return' "$OUT.err"
     lab_link_client
-    wait_attached r r0
+    LAB_PID=$PPING_PID wait_attached r r0
     lab_until 3 pings 3
     kill -HUP "$PPING_PID"
     kill -USR1 "$PPING_PID"

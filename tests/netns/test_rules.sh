@@ -95,7 +95,7 @@ counted() {
 
 included() {
     watch --include "$OUT4" --include "${OUT6%51}/64" --exclude "$SERVER6"
-    chat 1
+    chat 3
     pings
     maps none "$SERVER4" "$SERVER6"
     maps all "$OUT4" "$OUT6"

@@ -147,7 +147,7 @@ the_unit() {
     pid=$(inside systemctl show -p MainPID --value pping@p0)
     inside grep -E '^(Uid|Cap|NoNew|Secc)' "/proc/$pid/status"
     until_true 3 eval '[ "$(field CapPrm)" = 0000000000000000 ]' || fail "capabilities are left" || return
-    [ "$(field NoNewPrivs)$(field Seccomp)" = 12 ] || fail "not confined" || return
+    until_true 3 eval '[ "$(field NoNewPrivs)$(field Seccomp)" = 12 ]' || fail "not confined" || return
     [ "$(field Uid | cut -f1)" != 0 ] || fail "is root" || return
     ping_peer || return
     inside curl -fsS http://127.0.0.1:9100/metrics | has '^pping_rtt_seconds_count{.*} [1-9]' ||
@@ -158,7 +158,7 @@ the_unit() {
     inside systemctl stop pping@p0
     journal
     [ "$(inside systemctl show -p Result --value pping@p0)" = success ] || fail "did not end well" || return
-    said 'sandbox  capabilities: none; ' || fail "no sandbox" || return
+    until_true 5 said 'sandbox  capabilities: none; ' || fail "no sandbox" || return
     ! said 'sandbox refused\|--on-rotate' || fail "refused" || return
     inside sh -c 'cd /var/lib/pping/p0 && ls -l . copies && ! ls *.part 2>/dev/null &&
         test $(zcat *.gz | grep -c "\"rtt\"") -ge 12 && test $(ls *.gz | wc -l) -ge 3 &&

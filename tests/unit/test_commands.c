@@ -126,6 +126,9 @@ static void one_that_hangs(void)
 	CHECK(now_ms() - start < 5000);
 	CHECK_STR(said, "pping: --on-rotate for a: goes on; not waiting any longer\n"
 			"pping: --on-rotate: did not run for 2 files\n");
+	/* a shell may take its time to start */
+	for (int i = 0; i < 500 && (!exists(path_of("pid")) || !size_of(path_of("pid"))); i++)
+		usleep(10000);
 	CHECK(number_in("pid") > 1 && !kill(number_in("pid"), SIGKILL));
 	unlink(path_of("pid"));
 }

@@ -215,8 +215,8 @@ static void test_remove_timer_in_batch(void)
 
 	CHECK_INT(loop__new(&loop), 0);
 	CHECK_INT(loop__add(loop, fd, EPOLLIN, remove_timer, &timer, NULL), 0);
-	CHECK_INT(loop__timer(loop, 5 * MS, never_timer, &calls, &timer), 0);
 	CHECK_INT(eventfd_write(fd, 1), 0); /* ready before the timer */
+	CHECK_INT(loop__timer(loop, 5 * MS, never_timer, &calls, &timer), 0);
 	usleep(10000);
 	CHECK_INT(loop__run(loop), 0);
 	CHECK_INT(calls, 0);

@@ -155,6 +155,7 @@ static void by_clock(void)
 {
 	struct rotation_settings set = settings_for("c-%H%M%S", &format_jsonl);
 	struct rotation *r;
+	time_t began = time(NULL);
 	int i, changes = 0;
 
 	set.interval_s = 1;
@@ -167,7 +168,7 @@ static void by_clock(void)
 			CHECK_INT(rotation__next(r), 0);
 		}
 	}
-	CHECK(changes == 2 || changes == 3);
+	CHECK(changes >= 2 && changes <= time(NULL) - began);
 	CHECK_INT(rotation__close(r), 0);
 	CHECK_INT(count_files(), changes + 1);
 	rotation__free(r);
@@ -591,6 +592,7 @@ static void killed(void)
 	uint64_t n = 0, next = 0;
 	struct text t = { 0 };
 	gzFile file;
+	char second;
 	pid_t pid;
 
 	CHECK(!pipe(pipe_fds));
@@ -611,20 +613,24 @@ static void killed(void)
 			usleep(10000);
 			clock_gettime(CLOCK_MONOTONIC, &now);
 			/* so many were written a second before it will be killed */
-			if (now.tv_sec - start.tv_sec == 1 && now.tv_nsec >= start.tv_nsec)
+			if ((now.tv_sec - start.tv_sec) * 1000000000LL + now.tv_nsec -
+				    start.tv_nsec >=
+			    1000000000LL)
 				break;
 		}
 		CHECK(write(pipe_fds[1], &n, sizeof(n)) == sizeof(n));
-		for (n++;; n++) {
-			add(r, &format_jsonl, n);
+		for (int turn = 1;; turn++) {
+			add(r, &format_jsonl, ++n);
 			rotation__flush(r);
 			if (n % 25 == 0)
 				rotation__tick(r);
 			usleep(10000);
+			if (turn == 100) /* a second in which it ran */
+				CHECK(write(pipe_fds[1], "", 1) == 1);
 		}
 	}
 	CHECK(read(pipe_fds[0], &n, sizeof(n)) == sizeof(n));
-	sleep(1);
+	CHECK(read(pipe_fds[0], &second, 1) == 1);
 	kill(pid, SIGKILL);
 	CHECK(waitpid(pid, &status, 0) == pid);
 	file = gzopen(path_of("k.jsonl.gz.part"), "rb");
