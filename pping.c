@@ -104,7 +104,7 @@ static int on_hangup(struct run *run)
 	if (taken < 0)
 		return taken;
 	err = sink__reopen(run->sink);
-	if (taken)
+	if (taken && err >= 0)
 		note_rules(run, "read again:");
 	return err;
 }

@@ -54,13 +54,12 @@ int interface_numbers__take(struct interface_numbers *s, struct interface *i)
 {
 	uint32_t number = choose(s, i->name);
 	const char *owner = s->owner[number].name;
-	int err = 0;
+	int err;
 
 	if (!s->n)
 		return 0;
-	if (!number)
-		err = -ENOSPC;
-	else if (*owner && strcmp(owner, i->name))
+	err = number ? kernel__can_number(s->kernel, i->device.ifindex) : -ENOSPC;
+	if (!err && *owner && strcmp(owner, i->name))
 		err = retire(s, number);
 	if (!err)
 		err = kernel__set_number(s->kernel, i->device.ifindex, number);

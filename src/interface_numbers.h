@@ -22,7 +22,7 @@ struct interface_numbers {
 	} owner[PPING_INTERFACE_NUMBERS];
 };
 
-/* For the interface's device and name. 0, also where it must do without one, or a negative errno (both printed). */
+/* For the interface's device and name. 0 or a negative errno (printed). Where it can't have one it is 0, too, and a line says so. */
 int interface_numbers__take(struct interface_numbers *numbers, struct interface *interface);
 /* What passes that ifindex from now on is the run's own. One without a number is fine. */
 void interface_numbers__give_back(struct interface_numbers *numbers, struct interface *interface,

@@ -520,6 +520,26 @@ static bool is_up(const struct interface *i)
 	return i->attach && i->device.up;
 }
 
+/* All but the counters. */
+static struct interfaces_row row_of(const struct interfaces *s, uint32_t number, const char *name)
+{
+	const struct interface *i = interface_list__find_number(&s->list, number);
+	const struct interface *named = interface_list__find_named(&s->list, name);
+	bool unnumbered = !i && named && named->attach;
+
+	return (struct interfaces_row){
+		.name = name,
+		.how = i	    ? interface__how(i)
+		       : unnumbered ? "without a number"
+				    : "away",
+		.number = number,
+		.here = i || (named && !unnumbered),
+		.up = i && is_up(i),
+		.down = i && !i->device.up,
+		.ifindex = i ? i->device.ifindex : 0,
+	};
+}
+
 size_t interfaces__rows(struct interfaces *s, const struct interfaces_row **rows)
 {
 	size_t n = 0;
@@ -528,21 +548,11 @@ size_t interfaces__rows(struct interfaces *s, const struct interfaces_row **rows
 		s->rows = calloc(PPING_INTERFACE_NUMBERS, sizeof(*s->rows));
 	for (uint32_t number = 1; number < s->numbers.n && s->rows; number++) {
 		const char *name = interface_numbers__name(&s->numbers, number);
-		const struct interface *i = interface_list__find_number(&s->list, number);
-		struct interfaces_row *row = &s->rows[n];
 
 		if (!name)
 			continue;
-		*row = (struct interfaces_row){
-			.name = name,
-			.how = i ? interface__how(i) : "away",
-			.number = number,
-			.here = i || interface_list__find_named(&s->list, name),
-			.up = i && is_up(i),
-			.down = i && !i->device.up,
-			.ifindex = i ? i->device.ifindex : 0,
-		};
-		if (!kernel__counters_of(s->kernel, number, &row->counters))
+		s->rows[n] = row_of(s, number, name);
+		if (!kernel__counters_of(s->kernel, number, &s->rows[n].counters))
 			n++;
 	}
 	*rows = s->rows;

@@ -515,19 +515,30 @@ int kernel__retire_number(struct kernel *k, uint32_t number)
 	return kernel_counters__retire(&k->counters, number);
 }
 
-int kernel__set_number(struct kernel *k, int ifindex, uint32_t number)
+int kernel__can_number(const struct kernel *k, int ifindex)
 {
-	int fd = bpf_map__fd(k->skel->maps.numbers), err;
 	__u32 index = ifindex & PPING_IFINDEX_MASK, high = (__u32)ifindex >> PPING_IFINDEX_BITS;
-	__u32 word = number ? high << PPING_IFINDEX_BITS | number : 0, old;
+	__u32 word;
+	int err;
 
 	if (!k->numbers)
 		return 0;
-	err = bpf_map_lookup_elem(fd, &index, &old);
+	err = bpf_map_lookup_elem(bpf_map__fd(k->skel->maps.numbers), &index, &word);
 	if (err)
 		return err;
-	if (old && old >> PPING_IFINDEX_BITS != high)
-		return number ? -EEXIST : 0;
+	return word && word >> PPING_IFINDEX_BITS != high ? -EEXIST : 0;
+}
+
+int kernel__set_number(struct kernel *k, int ifindex, uint32_t number)
+{
+	__u32 index = ifindex & PPING_IFINDEX_MASK, high = (__u32)ifindex >> PPING_IFINDEX_BITS;
+	__u32 word = number ? high << PPING_IFINDEX_BITS | number : 0;
+	int err = kernel__can_number(k, ifindex);
+
+	if (err == -EEXIST && !number)
+		return 0; /* it has none */
+	if (err || !k->numbers)
+		return err;
 	kernel_counters__use(&k->counters, number);
-	return bpf_map_update_elem(fd, &index, &word, BPF_ANY);
+	return bpf_map_update_elem(bpf_map__fd(k->skel->maps.numbers), &index, &word, BPF_ANY);
 }

@@ -105,9 +105,13 @@ int kernel__counters(const struct kernel *kernel, struct pping_counters *sum);
 int kernel__new_flows(const struct kernel *kernel, uint64_t *sum);
 
 /*
- * What is seen on the interface counts for that number from now on; with number 0
- * for none. 0 or a negative errno (not printed), -EEXIST: it can't be told from
- * another one that has a number, whose ifindex has the same low bits.
+ * Can the interface have a number? 0 or a negative errno (not printed), -EEXIST: it
+ * can't be told from another one that has one, whose ifindex has the same low bits.
+ */
+int kernel__can_number(const struct kernel *kernel, int ifindex);
+/*
+ * What is seen on the interface counts for that number from now on, if it can have
+ * one; with number 0 for none. 0 or a negative errno (not printed).
  */
 int kernel__set_number(struct kernel *kernel, int ifindex, uint32_t number);
 /* What was counted for a number. 0 or a negative errno (not printed). */

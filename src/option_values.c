@@ -105,7 +105,6 @@ static void take_choice(struct parse *p, const struct option_row *row, const cha
 }
 
 /* A pattern may be longer than a name, as [0-9] is. */
-#define PATTERN_MAX 63
 
 static bool is_pattern(const char *name)
 {
@@ -119,7 +118,7 @@ static const char *check_interface(const char *name)
 		return "is empty";
 	if (strlen(name) >= IFNAMSIZ && !is_pattern(name))
 		return "is longer than the 15 bytes of an interface name";
-	if (strlen(name) > PATTERN_MAX)
+	if (strlen(name) > OPTIONS_MAX_PATTERN)
 		return "is longer than the 63 bytes of a pattern";
 	if (strpbrk(name, "/: \t\n\v\f\r"))
 		return "has a character that no interface name has";

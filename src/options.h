@@ -32,6 +32,10 @@ enum option_compress { COMPRESS_BY_NAME, COMPRESS_NONE, COMPRESS_ZSTD, COMPRESS_
 #define OPTIONS_MAX_LOCAL 64
 #define OPTIONS_MAX_RULES 256
 #define OPTIONS_MAX_INTERFACES 64
+#define OPTIONS_MAX_PATTERN 63 /* bytes */
+/* Of all options as they were given: the interfaces, and each other one once. */
+#define OPTIONS_GIVEN_MAX \
+	(OPTIONS_MAX_INTERFACES * (sizeof(" --interface ") + OPTIONS_MAX_PATTERN) + 4096)
 
 /* How addresses and ports are made unrecognisable, see anonymize.h. */
 struct option_anonymity {
@@ -119,7 +123,7 @@ struct options {
 	bool exit_on_removal;
 	bool no_sandbox; /* give up no privileges */
 	/* the options that were given, with what they were given unless that may be anybody's secret */
-	char given[4096]; /* room for all of them */
+	char given[OPTIONS_GIVEN_MAX];
 };
 
 enum options_verdict {

@@ -358,13 +358,16 @@ static void the_first_counts_while_a_cpu_stops_spilled(void)
  * A CPU stops with an identifier shown and not yet stamped, its double is answered
  * meanwhile: an overtaken second answer is no sample.
  */
-static void an_answered_identifier_is_not_stamped(void)
+static void answered_and_stamped(int outstanding)
 {
 	pthread_t thread;
 
 	if (!paused_begin(&thread))
 		return;
 	meet();
+	engine__set_time(race.e, MS(1) / 2);
+	for (int i = 1; i <= outstanding; i++)
+		inject(TC_EGRESS, (struct packet_spec)data(CLIENT, SERVER, 900 + i, 5000));
 	for (int i = 1; i <= PAUSED_ROUNDS && !test_failed_here; i++) {
 		__u32 id = 1000 + 2 * i;
 		struct packet_spec a = ack(SERVER, CLIENT, 5000, id);
@@ -386,6 +389,17 @@ static void an_answered_identifier_is_not_stamped(void)
 	check_rtts(US(16));
 	CHECK(count(PPING_COUNT_RTTS) > PAUSED_ROUNDS);
 	race_end(thread);
+}
+
+static void an_answered_identifier_is_not_stamped(void)
+{
+	answered_and_stamped(0);
+}
+
+/* Four that nobody answers are in the slots: the others spill. */
+static void an_answered_identifier_is_not_stamped_spilled(void)
+{
+	answered_and_stamped(PPING_SLOTS);
 }
 
 /* Two identifiers of a round answered at once are one sample. */
@@ -667,5 +681,6 @@ int main(void)
 	CASE(the_first_counts_while_a_cpu_stops);
 	CASE(the_first_counts_while_a_cpu_stops_spilled);
 	CASE(an_answered_identifier_is_not_stamped);
+	CASE(an_answered_identifier_is_not_stamped_spilled);
 	return TEST_EXIT();
 }

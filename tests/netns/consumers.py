@@ -55,7 +55,8 @@ def same(first, second, order):
 
 def is_claimed(fifo):
     """pping has it open: it has not noticed yet that its reader went"""
-    inode = f":{os.stat(fifo).st_ino} "
+    file = os.stat(fifo)
+    inode = f" {os.major(file.st_dev):02x}:{os.minor(file.st_dev):02x}:{file.st_ino} "
     with open("/proc/locks", encoding="ascii") as locks:
         return any(inode in line for line in locks)
 
@@ -79,7 +80,8 @@ def leave(fifo, name, seed):
             out.write(whole + b"\n" * bool(whole))
             left += not ended
             torn += bool(rest)
-            while not ended and is_claimed(fifo):
+            until = time.monotonic() + 5
+            while not ended and is_claimed(fifo) and time.monotonic() < until:
                 time.sleep(0.01)
             # what pping has then may be more than it holds
             time.sleep(0 if ended else chance.choice((0.15, 0.3, 0.6)))

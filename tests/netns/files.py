@@ -103,9 +103,9 @@ def turns(pid):
 
 
 def kill_later(words):
-    """Each at a moment of its own, behind a second in which the machine let it run.
+    """Each at a moment of its own, after a second in which the machine let it run.
 
-    It sleeps and wakes every 40 ms; what it could not write because it was not let run is not its fault."""
+    pping wakes every 40 ms; what it could not write because it was not let run is not its fault."""
     pids, paths = [int(word) for word in words[:len(words) // 2]], words[len(words) // 2:]
     start = time.monotonic()
     left = {pid: path for pid, path in zip(pids, paths)}

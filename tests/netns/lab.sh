@@ -273,7 +273,7 @@ capture_start() {
     lab_until 5 grep -q '^tcpdump: listening' "$CAPTURE_LOG" || fail "tcpdump did not start"
 }
 
-# caught_up PID LOG: has that tcpdump written all that the kernel has for it? (On lo it leaves half of it out.)
+# caught_up PID LOG: has that tcpdump written all that the kernel has for it? (On lo tcpdump leaves out one of two copies: the numbers never meet.)
 caught_up() {
     kill -USR1 "$1" && sleep 0.05 &&
         tail -n 1 "$2" | grep -Eq '^tcpdump: ([0-9]+) packets? captured, \1 packets? received by filter'

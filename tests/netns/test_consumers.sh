@@ -318,7 +318,7 @@ leaving_reader() {
 leaving_reader_under_load() {
     fifo leave 2 --event-buffer 1024
     pour 100000 4
-    sleep 5 # it has no time for all that waits, otherwise
+    sleep 5 # or the reader would not get through what waits before the end
     pour 1000 1
     pping_stop
     reader_ends

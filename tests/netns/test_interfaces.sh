@@ -368,15 +368,20 @@ number_collides() {
     pair 1
     pair 2
     first=$(lab_in r ip -o link show v1 | cut -d: -f1)
-    watch v1 v2 -- -C -r 0
+    watch v1 v2 -- -C -r 0 --metrics 9100
     lab_in r ip link del v2
     says '^pping: v2 was removed; waiting for its return'
+    [ "$(metric 'pping_interface_up{interface="v2"}')" = 0 ]
     PAIR_INDEX=$((first + 65536)) pair 2
     says '^pping: v2: it is measured without a name in its records'
     wait_attached r v2
     pings 1 3
     pings 2 4
     lab_until 2 rtts_on_at_least - 4
+    sleep 1.1 # the text is made once a second at most
+    scrape | grep 'interface="v' >"$LAB_TMP/metrics"
+    ! grep 'interface="v2"' "$LAB_TMP/metrics" || fail "it has metrics of its own"
+    grep -q '^pping_interface_up{interface="v1"} 1' "$LAB_TMP/metrics"
     lab_in r ip link del v2
     lab_until 3 said 2 'v2 was removed'
     pings 1 5

@@ -184,7 +184,7 @@ prometheus() {
     pings 100 0.05 &
     chat 6 0.03
     wait $!
-    lab_until 5 closings 2 || fail "the flows of chat did not close" # behind all their RTTs
+    lab_until 5 closings 2 || fail "the flows of chat did not close" # after all their RTTs
     # within 5 s, although reports are rarer
     n=$(grep -c '"protocol":"TCP","rtt"' "$JSONL")
     lab_until 7 all_scraped "$n" || fail "$(scrape | grep _count) and $n samples of TCP"

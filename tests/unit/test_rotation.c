@@ -629,6 +629,7 @@ static void killed(void)
 				CHECK(write(pipe_fds[1], "", 1) == 1);
 		}
 	}
+	close(pipe_fds[1]);
 	CHECK(read(pipe_fds[0], &n, sizeof(n)) == sizeof(n));
 	CHECK(read(pipe_fds[0], &second, 1) == 1);
 	kill(pid, SIGKILL);
@@ -641,7 +642,6 @@ static void killed(void)
 	CHECK(n > 20 && next >= n);
 	text__free(&t);
 	close(pipe_fds[0]);
-	close(pipe_fds[1]);
 	empty_dir();
 }
 
