@@ -365,14 +365,13 @@ static void answered_and_stamped(int outstanding)
 	if (!paused_begin(&thread))
 		return;
 	meet();
-	engine__set_time(race.e, MS(1) / 2);
-	for (int i = 1; i <= outstanding; i++)
-		inject(TC_EGRESS, (struct packet_spec)data(CLIENT, SERVER, 900 + i, 5000));
 	for (int i = 1; i <= PAUSED_ROUNDS && !test_failed_here; i++) {
-		__u32 id = 1000 + 2 * i;
+		__u32 id = 1000 + 8 * i;
 		struct packet_spec a = ack(SERVER, CLIENT, 5000, id);
 
 		engine__set_time(race.e, MS(i));
+		for (int k = outstanding; k > 0; k--)
+			inject(TC_EGRESS, (struct packet_spec)data(CLIENT, SERVER, id - k, 5000));
 		race.later = MS(i) + US(16);
 		frame_build(&race.then, &a);
 		race.repeat_then = 1;
@@ -396,7 +395,7 @@ static void an_answered_identifier_is_not_stamped(void)
 	answered_and_stamped(0);
 }
 
-/* Four that nobody answers are in the slots: the others spill. */
+/* With four that nobody answers in the slots it spills. */
 static void an_answered_identifier_is_not_stamped_spilled(void)
 {
 	answered_and_stamped(PPING_SLOTS);
