@@ -23,7 +23,8 @@ struct interface {
 	struct netdev_info device; /* ifindex 0: it is away */
 	struct attach *attach; /* NULL: no programs are on it */
 	char how[64]; /* they were attached last */
-	uint32_t number; /* 0 if there is one interface only, or none attached */
+	uint32_t number; /* 0 if there is one interface only, or none attached, or unnumbered */
+	bool unnumbered; /* measured all the same: its number would be that of another */
 };
 
 /* Can it be monitored? 0, or a negative errno (printed). */

@@ -53,6 +53,15 @@ struct interface *interface_list__find_index(const struct interface_list *l, int
 	return NULL;
 }
 
+const struct interface *interface_list__find_unnumbered(const struct interface_list *l,
+							const char *name)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->at[i]->unnumbered && !strcmp(l->at[i]->name, name))
+			return l->at[i];
+	return NULL;
+}
+
 struct interface *interface_list__find_named(const struct interface_list *l, const char *name)
 {
 	for (size_t i = 0; i < l->n; i++)

@@ -26,6 +26,9 @@ void interface_list__free(struct interface_list *list);
 struct interface *interface_list__find_index(const struct interface_list *list, int ifindex);
 /* A place that is kept for the name. */
 struct interface *interface_list__find_named(const struct interface_list *list, const char *name);
+/* One that must do without a number. */
+const struct interface *interface_list__find_unnumbered(const struct interface_list *list,
+							const char *name);
 const struct interface *interface_list__find_number(const struct interface_list *list,
 						    uint32_t number);
 /* The first that waits for a place. */

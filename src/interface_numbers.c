@@ -65,6 +65,7 @@ int interface_numbers__take(struct interface_numbers *s, struct interface *i)
 		err = kernel__set_number(s->kernel, i->device.ifindex, number);
 	if (err == -EEXIST) {
 		tell_unnumbered(i);
+		i->unnumbered = true;
 		return 0;
 	}
 	if (err) {
@@ -80,6 +81,7 @@ int interface_numbers__take(struct interface_numbers *s, struct interface *i)
 
 void interface_numbers__give_back(struct interface_numbers *s, struct interface *i, int ifindex)
 {
+	i->unnumbered = false;
 	if (!i->number)
 		return;
 	kernel__set_number(s->kernel, ifindex, 0);

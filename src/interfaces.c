@@ -524,8 +524,7 @@ static bool is_up(const struct interface *i)
 static struct interfaces_row row_of(const struct interfaces *s, uint32_t number, const char *name)
 {
 	const struct interface *i = interface_list__find_number(&s->list, number);
-	const struct interface *named = interface_list__find_named(&s->list, name);
-	bool unnumbered = !i && named && named->attach;
+	bool unnumbered = !i && interface_list__find_unnumbered(&s->list, name);
 
 	return (struct interfaces_row){
 		.name = name,
@@ -533,7 +532,7 @@ static struct interfaces_row row_of(const struct interfaces *s, uint32_t number,
 		       : unnumbered ? "without a number"
 				    : "away",
 		.number = number,
-		.here = i || (named && !unnumbered),
+		.here = i || (!unnumbered && interface_list__find_named(&s->list, name)),
 		.up = i && is_up(i),
 		.down = i && !i->device.up,
 		.ifindex = i ? i->device.ifindex : 0,

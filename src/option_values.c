@@ -104,8 +104,6 @@ static void take_choice(struct parse *p, const struct option_row *row, const cha
 		complain_value(p, row, text, "is not known");
 }
 
-/* A pattern may be longer than a name, as [0-9] is. */
-
 static bool is_pattern(const char *name)
 {
 	return strpbrk(name, "*?[");

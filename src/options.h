@@ -32,7 +32,7 @@ enum option_compress { COMPRESS_BY_NAME, COMPRESS_NONE, COMPRESS_ZSTD, COMPRESS_
 #define OPTIONS_MAX_LOCAL 64
 #define OPTIONS_MAX_RULES 256
 #define OPTIONS_MAX_INTERFACES 64
-#define OPTIONS_MAX_PATTERN 63 /* bytes */
+#define OPTIONS_MAX_PATTERN 63 /* bytes: longer than a name, as [0-9] is */
 /* Of all options as they were given: the interfaces, and each other one once. */
 #define OPTIONS_GIVEN_MAX \
 	(OPTIONS_MAX_INTERFACES * (sizeof(" --interface ") + OPTIONS_MAX_PATTERN) + 4096)

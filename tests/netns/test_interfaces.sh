@@ -67,11 +67,12 @@ captures() {
     done
 }
 
-# sums: the interfaces' lines of the summary add up to its totals
+# sums: the interfaces' lines of the last summary add up to its totals
 sums() {
     "$PYTHON" - "$OUT.err" <<'END'
 import re, sys
 text = open(sys.argv[1]).read()
+text = text[text.rindex("\n  packets "):]
 total = int(re.search(r"packets +(\d+) seen", text)[1])
 rtts = int(re.search(r"RTTs +(\d+) from", text)[1])
 each = re.findall(r"^    (\S+) +(\d+) packets, (\d+) RTTs", text, re.M)
@@ -368,16 +369,19 @@ number_collides() {
     pair 1
     pair 2
     first=$(lab_in r ip -o link show v1 | cut -d: -f1)
-    watch v1 v2 -- -C -r 0 --metrics 9100
+    watch "$@" -- -C -r 0 --metrics 9100
+    wait_attached r v2
+    [ "$(metric 'pping_interface_up{interface="v2"}')" = 1 ]
     lab_in r ip link del v2
-    says '^pping: v2 was removed; waiting for its return'
-    [ "$(metric 'pping_interface_up{interface="v2"}')" = 0 ]
+    says '^pping: v2 was removed'
     PAIR_INDEX=$((first + 65536)) pair 2
     says '^pping: v2: it is measured without a name in its records'
     wait_attached r v2
     pings 1 3
     pings 2 4
     lab_until 2 rtts_on_at_least - 4
+    kill -USR1 "$PPING_PID"
+    says '^ *v2 .*\(without a number\)'
     sleep 1.1 # the text is made once a second at most
     scrape | grep 'interface="v' >"$LAB_TMP/metrics"
     ! grep 'interface="v2"' "$LAB_TMP/metrics" || fail "it has metrics of its own"
@@ -392,6 +396,28 @@ number_collides() {
     unwatch
     sums
     [ "$(rtts_on v1) $(rtts_on v2) $(rtts_on -)" = "8 6 4" ] || fail "$(rtts_on v1) $(rtts_on v2) $(rtts_on -)"
+}
+
+# ... also where that happens while pping is stopped (Ctrl-Z), and at its end.
+number_collides_meanwhile() {
+    local first
+    case_cleanup() { pairs_cleanup; }
+    pair 1
+    pair 2
+    first=$(lab_in r ip -o link show v1 | cut -d: -f1)
+    watch 'v*' -- -C -r 0
+    wait_attached r v2
+    kill -STOP "$PPING_PID"
+    lab_in r ip link del v2
+    PAIR_INDEX=$((first + 65536)) pair 2
+    kill -CONT "$PPING_PID"
+    says '^pping: v2: it is measured without a name in its records'
+    wait_attached r v2
+    pings 2 3
+    lab_until 2 rtts_on_at_least - 3
+    unwatch
+    sums
+    grep -Eq '^ *v2 .*\(without a number\)' "$OUT.err"
 }
 
 # ... also as another kind of device, where its programs can still be loaded.
@@ -692,7 +718,9 @@ case_run interfaces_pattern_tc pattern
 case_run interfaces_pattern_xdp pattern -I xdp
 case_run interfaces_twenty twenty
 case_run interfaces_named_return named_returns
-case_run interfaces_number_collides number_collides
+case_run interfaces_number_collides number_collides v1 v2
+case_run interfaces_number_of_a_pattern_collides number_collides 'v*'
+case_run interfaces_number_collides_meanwhile number_collides_meanwhile
 case_run interfaces_returns_as_tun returns_as_tun
 case_run interfaces_returns_as_tun_confined returns_as_tun_confined
 case_run interfaces_return_without_frags without_frags return

@@ -4,7 +4,7 @@
 # pping runs, nor in what it writes; also when a list changes.
 # shellcheck source=tests/netns/lab.sh
 . "$(dirname "$0")/lab.sh"
-lab_begin curl tcpdump
+lab_begin curl tcpdump zstd
 
 OUT4=10.11.2.51 OUT6=fd00:11:2::51 # of two more hosts, behind the server's interface
 PORT=8080 # chat.py's
@@ -270,6 +270,29 @@ compared() {
 }
 
 JSONL=$LAB_TMP/rtts.jsonl
+# A list read again when there is no room for the file that begins then: one line says what failed,
+# none that all is well, and what was measured can be read.
+reload_on_a_full_disk() {
+    local status=0 dir=$LAB_TMP/full
+    case_cleanup() { umount "$LAB_TMP/full"; }
+    mkdir -p "$dir"
+    mount -t tmpfs -o size=64k,nr_inodes=3 tmpfs "$dir" # room for two files
+    touch "$dir/another"
+    echo 192.0.2.1 >"$LAB_TMP/list"
+    pping_start r r0 "$LAB_TMP/pping" -C -r 0 -F jsonl -w "$dir/x-%H%M%S.jsonl.zst" --exclude-file "$LAB_TMP/list"
+    lab_in c ping -q -c 5 -i 0.05 -W 1 "$SERVER4"
+    echo "$SERVER4" >>"$LAB_TMP/list"
+    sleep 0.3
+    kill -HUP "$PPING_PID"
+    lab_wait "$PPING_PID" 5 || status=$?
+    cat "$PPING_OUT.err"
+    [ "$status" = 1 ]
+    nothing_attached r r0
+    [ "$(grep -c 'x-.*No space left on device' "$PPING_OUT.err")" = 1 ]
+    ! grep 'read again' "$PPING_OUT.err" || return 1
+    [ "$(zstdcat "$dir"/x-*.zst | grep -c '"rtt"')" = 5 ]
+}
+
 lab_up || exit 1
 lab_in s ip addr add "$OUT4/24" dev s0 && lab_in s ip addr add "$OUT6/64" dev s0 nodad || exit 1
 for address in 52 53 54; do
@@ -290,4 +313,5 @@ case_run rules_reread reread
 case_run rules_silent silent
 case_run rules_silent_uncleaned silent -c 0
 case_run rules_many_leave many_leave
+case_run rules_reload_on_a_full_disk reload_on_a_full_disk
 lab_end
